@@ -1,0 +1,58 @@
+# Every target makes .venv when it is missing and reuses it otherwise; all that is needed is Python 3.11 or newer.
+# Another interpreter: `make PYTHON=python3.13 test`. Options for the tool: `make test ARGS="-k lif -x"`.
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test fast lint typecheck bench docs golden clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(INSTALLED) ## Run the grasshopper example and list what it wrote to out/
+	@$(BIN)/python examples/grasshopper/demo.py $(ARGS)
+	@echo && echo "Written:" && find out -type f | sort | sed 's/^/  /'
+
+test: $(INSTALLED) ## Run all tests
+	$(PYTEST) $(ARGS)
+
+fast: $(INSTALLED) ## Run the quick tests
+	$(PYTEST) -m "not slow" $(ARGS)
+
+lint: $(INSTALLED) ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Both tools keep what an earlier build left in build/, hence the rm.
+typecheck: $(INSTALLED) ## Check the types of the package as users get it
+	@rm -rf build
+	@$(PIP) install --no-deps --no-build-isolation --target build/typecheck .
+	$(BIN)/mypy --strict build/typecheck/graphpool
+
+bench: $(INSTALLED) ## Measure the speed of every runtime
+	$(BIN)/python tests/bench/run.py $(ARGS)
+
+docs: $(INSTALLED) ## Write docs/ops.md from the op table
+	$(BIN)/python docs/generate.py
+
+golden: $(INSTALLED) ## Rewrite the golden files; read the diff before you keep it
+	$(PYTEST) tests/golden --rewrite-goldens $(ARGS)
+
+clean: ## Remove what the targets made; .venv stays
+	rm -rf build dist out *.egg-info
+	find . -path ./.venv -prune -o -type d \( -name __pycache__ -o -name '.*_cache' -o -name .hypothesis \) \
+		-prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "graphpool needs Python 3.11 or newer: make PYTHON=/path/to/python ..." >&2; exit 1; }
+	@echo "Preparing .venv (once, and again when pyproject.toml has changed) ..."
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install --editable ".[all,dev]"
+	@touch $@

@@ -1,0 +1,1 @@
+"""Compilers: from a plan to an artifact, one folder a target. Imported as `graphpool.compilers`."""

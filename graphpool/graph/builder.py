@@ -1,0 +1,230 @@
+"""Building and verifying graphs.
+
+The builder checks the type of every node as it is added and merges nothing: common subexpressions are a pass. Type
+rules belong to the op table, which stands above this package; they come in as ``infer``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphpool.errors import GraphError
+from graphpool.graph.graph import (
+    CONST,
+    INPUT,
+    LEAF_OPS,
+    PARAM,
+    STATE,
+    Graph,
+    Node,
+    Origin,
+    Output,
+    Param,
+    Port,
+    Record,
+    State,
+    Value,
+)
+from graphpool.graph.types import Array, Attributes, Literal, TensorType, type_of
+
+Infer = Callable[[str, tuple[TensorType, ...], Attributes], TensorType]
+"""The type rule of an op: raises :class:`~graphpool.errors.TypeRuleError` where operands do not fit."""
+
+KINDS = ("continuous", "event")
+
+
+class GraphBuilder:
+    """Makes a graph node by node.
+
+    Args:
+        name: the name of the graph.
+        dt: the time step in seconds, or None.
+        infer: the type rules of the op table.
+    """
+
+    def __init__(self, name: str, dt: float | None, infer: Infer) -> None:
+        self.name = name
+        self.dt = dt
+        self._infer = infer
+        self.nodes: list[Node] = []
+        self._origins: list[tuple[Origin, ...]] = []
+        self._inputs: list[Port] = []
+        self._params: list[Param] = []
+        self._states: dict[Value, tuple[str, Literal, int]] = {}
+        self._next: dict[Value, Value] = {}
+        self._outputs: list[Output] = []
+        self._records: list[Record] = []
+
+    def type(self, value: Value) -> TensorType:
+        """The type of a value added before."""
+        return self.nodes[value].type
+
+    def origins(self, value: Value) -> tuple[Origin, ...]:
+        """The origins of a value added before."""
+        return self._origins[value]
+
+    def add_origins(self, value: Value, origins: Iterable[Origin]) -> None:
+        """Unite further origins with those of a value."""
+        self._origins[value] = tuple(dict.fromkeys((*self._origins[value], *origins)))
+
+    def leaf_name(self, value: Value) -> str:
+        """What an input, parameter, state or constant is called in messages."""
+        for port in self._inputs:
+            if port.value == value:
+                return f"input %{port.name}"
+        for param in self._params:
+            if param.value == value:
+                return f"parameter %{param.name}"
+        if value in self._states:
+            return f"state %{self._states[value][0]}"
+        return "constant"
+
+    def _append(self, node: Node, origins: Iterable[Origin]) -> Value:
+        self.nodes.append(node)
+        self._origins.append(tuple(dict.fromkeys(origins)))
+        return len(self.nodes) - 1
+
+    def _leaf(self, op: str, type_: TensorType, place: object, origins: Iterable[Origin] = ()) -> Value:
+        return self._append(Node(op, (), Attributes({"place": place}), type_), origins)
+
+    def input(self, name: str, type_: TensorType, kind: str = "continuous", clock: int = 1) -> Value:
+        """Add an input port."""
+        value = self._leaf(INPUT, type_, len(self._inputs))
+        self._inputs.append(Port(name, value, kind, clock))
+        return value
+
+    def param(self, name: str, type_: TensorType) -> Value:
+        """Add a parameter."""
+        value = self._leaf(PARAM, type_, len(self._params))
+        self._params.append(Param(name, value))
+        return value
+
+    def state(self, name: str, init: Array, clock: int = 1) -> Value:
+        """Add a state, and return its present value; :meth:`set_next` completes it."""
+        literal = Literal(init)
+        value = self._leaf(STATE, type_of(literal.array), len(self._states))
+        self._states[value] = (name, literal, clock)
+        return value
+
+    def constant(self, array: Any, origins: Iterable[Origin] = ()) -> Value:
+        """Add a constant array."""
+        literal = Literal(np.asarray(array))
+        return self._leaf(CONST, type_of(literal.array), literal, origins)
+
+    def add(
+        self,
+        op: str,
+        args: Sequence[Value],
+        attrs: Mapping[str, Any] | None = None,
+        origins: Iterable[Origin] = (),
+    ) -> Value:
+        """Add an op.
+
+        Raises:
+            TypeRuleError: the operands do not fit.
+        """
+        attributes = attrs if isinstance(attrs, Attributes) else Attributes(attrs)
+        type_ = self._infer(op, tuple(self.type(arg) for arg in args), attributes)
+        return self._append(Node(op, tuple(args), attributes, type_), origins)
+
+    def set_next(self, current: Value, value: Value) -> None:
+        """Say which value the state takes at the end of the step."""
+        self._next[current] = value
+
+    def output(self, name: str, value: Value, kind: str = "continuous") -> None:
+        """Add an output."""
+        self._outputs.append(Output(name, value, kind))
+
+    def record(self, name: str, value: Value) -> None:
+        """Add a recorded value."""
+        self._records.append(Record(name, value))
+
+    def build(self) -> Graph:
+        """The finished graph, verified.
+
+        Raises:
+            GraphError: a state without a next value, or whatever :func:`verify` finds.
+        """
+        missing = [name for value, (name, _, _) in self._states.items() if value not in self._next]
+        if missing:
+            raise GraphError(f"graph {self.name!r}: states without a next value: {', '.join(missing)}")
+        graph = Graph(
+            name=self.name,
+            dt=self.dt,
+            nodes=tuple(self.nodes),
+            inputs=tuple(self._inputs),
+            params=tuple(self._params),
+            states=tuple(
+                State(name, value, init, self._next[value], clock)
+                for value, (name, init, clock) in self._states.items()
+            ),
+            outputs=tuple(self._outputs),
+            records=tuple(self._records),
+            origins=tuple(self._origins),
+        )
+        verify(graph, self._infer)
+        return graph
+
+
+def verify(graph: Graph, infer: Infer) -> None:
+    """Check that a graph is whole: order, types, names, side tables.
+
+    Raises:
+        GraphError: lists everything that is wrong.
+    """
+    problems = [*_node_problems(graph, infer), *_table_problems(graph), *_name_problems(graph)]
+    if problems:
+        raise GraphError("\n    ".join([f"graph {graph.name!r} is malformed:", *problems]))
+
+
+def _node_problems(graph: Graph, infer: Infer) -> Iterable[str]:
+    if len(graph.origins) != len(graph.nodes):
+        yield f"{len(graph.nodes)} nodes but {len(graph.origins)} sets of origins"
+    for value, node in enumerate(graph.nodes):
+        if node.op in LEAF_OPS:
+            if node.args:
+                yield f"node {value} ({node.op}): a leaf with operands"
+            continue
+        late = [arg for arg in node.args if not 0 <= arg < value]
+        if late:
+            yield f"node {value} ({node.op}): operands {late} do not come before it"
+            continue
+        inferred = infer(node.op, tuple(graph.type(arg) for arg in node.args), node.attrs)
+        if inferred != node.type:
+            yield f"node {value} ({node.op}): declared {node.type}, inferred {inferred}"
+
+
+def _table_problems(graph: Graph) -> Iterable[str]:
+    tables: tuple[tuple[str, list[Value]], ...] = (
+        (INPUT, [port.value for port in graph.inputs]),
+        (PARAM, [param.value for param in graph.params]),
+        (STATE, [state.current for state in graph.states]),
+    )
+    for op, values in tables:
+        leaves = [value for value, node in enumerate(graph.nodes) if node.op == op]
+        if sorted(values) != leaves:
+            yield f"{op} nodes {leaves} but the table names {values}"
+    for value in graph.roots():
+        if not 0 <= value < len(graph.nodes):
+            yield f"a root refers to node {value}, which does not exist"
+    for state in graph.states:
+        current, following = graph.type(state.current), graph.type(state.next)
+        if not current == following == type_of(state.init.array):
+            yield f"state {state.name}: current {current}, next {following}, init {type_of(state.init.array)}"
+    for entry in (*graph.inputs, *graph.states):
+        if entry.clock != 1:
+            yield f"{entry.name}: clock {entry.clock}; only 1 is supported"
+    for port in (*graph.inputs, *graph.outputs):
+        if port.kind not in KINDS:
+            yield f"{port.name}: kind {port.kind!r} is none of {', '.join(KINDS)}"
+
+
+def _name_problems(graph: Graph) -> Iterable[str]:
+    values = [entry.name for entry in (*graph.inputs, *graph.params, *graph.states)]
+    for names in (values, [output.name for output in graph.outputs], [rec.name for rec in graph.records]):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            yield f"names used twice: {', '.join(twice)}"

@@ -1,0 +1,182 @@
+"""The graph: a flat, typed, acyclic program for one time step of one sample.
+
+A value is the index of the node that makes it; nodes stand in topological order. Inputs, parameters, present states
+and constants are nodes without operands. State is a side table of *(current, next)* pairs, never a cyclic reference:
+every ``next`` takes effect together, at the end of the step, so hashing, rewriting and printing see a plain acyclic
+graph. Only :mod:`graphpool.plan` looks at the cycles that close from one step to the following one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from graphpool.graph.types import Attributes, Literal, TensorType
+
+Value = int
+"""A value is the index of its node."""
+
+INPUT, PARAM, STATE, CONST = "input", "param", "state", "const"
+LEAF_OPS = frozenset({INPUT, PARAM, STATE, CONST})
+
+
+@dataclass(frozen=True)
+class Node:
+    """One op applied to values.
+
+    Attributes:
+        op: the name of a row of the op table, or one of ``LEAF_OPS``.
+        args: the operands.
+        attrs: the row's attributes; of a leaf, its place in the side table (a constant: its array).
+        type: the type of the result.
+    """
+
+    op: str
+    args: tuple[Value, ...]
+    attrs: Attributes
+    type: TensorType
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where in the user's model a node comes from."""
+
+    module: str
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input of the graph. ``kind`` is ``continuous`` or ``event``; ``clock`` is its ratio to the graph's dt."""
+
+    name: str
+    value: Value
+    kind: str = "continuous"
+    clock: int = 1
+
+
+@dataclass(frozen=True)
+class Param:
+    """A parameter: an input of the graph that changes between evolutions only."""
+
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True)
+class State:
+    """A state: ``current`` holds ``init`` at the first step and, at each later one, the ``next`` of the step before."""
+
+    name: str
+    current: Value
+    init: Literal
+    next: Value
+    clock: int = 1
+
+
+@dataclass(frozen=True)
+class Output:
+    """What leaves the graph at each step."""
+
+    name: str
+    value: Value
+    kind: str = "continuous"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A value that ``record=True`` shows, under the dotted path of its module."""
+
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """An immutable graph. ``dt`` is in seconds, or None where no module has one.
+
+    Equality is structural: names and origins do not count. ``str(graph)`` is the text form.
+    """
+
+    name: str
+    dt: float | None
+    nodes: tuple[Node, ...]
+    inputs: tuple[Port, ...]
+    params: tuple[Param, ...]
+    states: tuple[State, ...]
+    outputs: tuple[Output, ...]
+    records: tuple[Record, ...] = ()
+    origins: tuple[tuple[Origin, ...], ...] = ()
+
+    def type(self, value: Value) -> TensorType:
+        """The type of a value."""
+        return self.nodes[value].type
+
+    def replace(self, **changes: Any) -> Graph:
+        """A copy with other fields."""
+        return dataclasses.replace(self, **changes)
+
+    def roots(self) -> Iterator[Value]:
+        """The values that leave a step: outputs, the next states, records."""
+        yield from (output.value for output in self.outputs)
+        yield from (state.next for state in self.states)
+        yield from (record.value for record in self.records)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """A name for each value: the user's for inputs, parameters and states, else its number among the others."""
+        named = {entry.value: entry.name for entry in (*self.inputs, *self.params)}
+        named |= {state.current: state.name for state in self.states}
+        labels, number = [], 0
+        for value, node in enumerate(self.nodes):
+            if node.op == CONST:
+                labels.append(f"const{value}")
+            elif node.op in LEAF_OPS:
+                labels.append(named[value])
+            else:
+                labels.append(str(number))
+                number += 1
+        return tuple(labels)
+
+    def find(self, label: str) -> Value:
+        """The value that the text form calls ``label`` (with or without its ``%``).
+
+        Raises:
+            KeyError: there is no such value.
+        """
+        bare = label.removeprefix("%")
+        try:
+            return self.labels.index(bare)
+        except ValueError:
+            raise KeyError(f"no value %{bare} in graph {self.name!r}") from None
+
+    @cached_property
+    def _structure(self) -> tuple[Any, ...]:
+        return (
+            self.dt,
+            self.nodes,
+            tuple((port.value, port.kind, port.clock) for port in self.inputs),
+            tuple(param.value for param in self.params),
+            tuple((state.current, state.init, state.next, state.clock) for state in self.states),
+            tuple((output.value, output.kind) for output in self.outputs),
+            tuple(record.value for record in self.records),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Graph) and self._structure == other._structure
+
+    def __hash__(self) -> int:
+        return hash(self._structure)
+
+    def __str__(self) -> str:
+        from graphpool.graph.text import print_graph
+
+        return print_graph(self)

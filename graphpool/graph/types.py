@@ -1,0 +1,120 @@
+"""Types of values: a dtype and a shape, for one time step of one sample.
+
+Batch and time are not in the type; compilers add them as leading axes. Beside the type, each value has a *rate*,
+inferred by :mod:`graphpool.plan.rates`: ``const`` (known when compiling), ``param`` (known once per parameter set)
+or ``stream`` (new at each step).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Shape = tuple[int, ...]
+Array = npt.NDArray[Any]
+DType = np.dtype[Any]
+
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+INT32, INT64 = np.dtype(np.int32), np.dtype(np.int64)
+BOOL = np.dtype(np.bool_)
+
+SHORT_NAMES: dict[DType, str] = {FLOAT32: "f32", FLOAT64: "f64", INT32: "i32", INT64: "i64", BOOL: "bool"}
+"""The dtypes that every target runs, and how the text form writes them."""
+
+
+def dtype_name(dtype: DType) -> str:
+    """``f32`` for float32, and NumPy's own name for a dtype that no target runs."""
+    return SHORT_NAMES.get(dtype, dtype.name)
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """The dtype and the shape of a value, per time step and per sample."""
+
+    dtype: DType
+    shape: Shape
+
+    @property
+    def rank(self) -> int:
+        """The number of axes of one sample."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements of one sample."""
+        return math.prod(self.shape)
+
+    def with_dtype(self, dtype: DType) -> TensorType:
+        """The same shape with another dtype."""
+        return TensorType(dtype, self.shape)
+
+    def __str__(self) -> str:
+        dims = f"[{','.join(map(str, self.shape))}]" if self.shape else ""
+        return dtype_name(self.dtype) + dims
+
+
+def type_of(array: Array) -> TensorType:
+    """The type of a plain array, read as one sample of one step."""
+    return TensorType(array.dtype, tuple(array.shape))
+
+
+class Literal:
+    """A constant array that can be hashed and compared to the bit (so 0.0 differs from -0.0, and NaN equals itself)."""
+
+    __slots__ = ("_key", "array")
+
+    def __init__(self, array: Array) -> None:
+        self.array = np.array(array, order="C", copy=True)
+        self.array.setflags(write=False)
+        self._key = (self.array.dtype.str, self.array.shape, self.array.tobytes())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Literal) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __repr__(self) -> str:
+        return f"Literal({self.array!r})"
+
+    def __reduce__(self) -> tuple[type[Literal], tuple[Array]]:
+        return Literal, (self.array,)
+
+
+class Attributes(Mapping[str, Any]):
+    """The attributes of a node: an immutable mapping with hashable values, in the order of their names."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, Any] | None = None) -> None:
+        self._items = tuple(sorted((items or {}).items()))
+        hash(self._items)
+
+    def __getitem__(self, key: str) -> Any:
+        for name, value in self._items:
+            if name == key:
+                return value
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Attributes) and self._items == other._items
+
+    def __repr__(self) -> str:
+        return f"Attributes({dict(self._items)!r})"
+
+    def __reduce__(self) -> tuple[type[Attributes], tuple[dict[str, Any]]]:
+        return Attributes, (dict(self._items),)

@@ -1,0 +1,1 @@
+"""Runtimes: they run artifacts, and have one face whatever the target."""
