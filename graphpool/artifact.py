@@ -1,0 +1,110 @@
+"""What compilers make and runtimes run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphpool.graph import Graph, Literal, TensorType, Value
+from graphpool.plan import Plan
+
+FORMAT_VERSION = 1
+"""The version of the signature, as stored in files."""
+
+
+@dataclass(frozen=True)
+class PortSignature:
+    """An input or an output: the type of one sample at one step, and ``continuous`` or ``event``."""
+
+    name: str
+    type: TensorType
+    kind: str = "continuous"
+
+
+@dataclass(frozen=True)
+class StateSignature:
+    """A state by its dotted path, and what a reset gives it."""
+
+    name: str
+    type: TensorType
+    init: Literal
+
+
+@dataclass(frozen=True)
+class ParamSignature:
+    """A parameter by its dotted path."""
+
+    name: str
+    type: TensorType
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The face of a compiled model.
+
+    Attributes:
+        name: the name of the model.
+        dt: the time step in seconds, or None.
+        inputs, outputs, states, params: the ports, in order. An ``.onnx`` file has no parameters to set.
+        records: the values that ``record=True`` returns.
+        format_version: the version of this layout.
+    """
+
+    name: str
+    dt: float | None
+    inputs: tuple[PortSignature, ...]
+    outputs: tuple[PortSignature, ...]
+    states: tuple[StateSignature, ...]
+    params: tuple[ParamSignature, ...] = ()
+    records: tuple[PortSignature, ...] = ()
+    format_version: int = FORMAT_VERSION
+
+
+def signature_of(graph: Graph) -> Signature:
+    """The signature of a graph."""
+    return Signature(
+        name=graph.name,
+        dt=graph.dt,
+        inputs=tuple(PortSignature(p.name, graph.type(p.value), p.kind) for p in graph.inputs),
+        outputs=tuple(PortSignature(o.name, graph.type(o.value), o.kind) for o in graph.outputs),
+        states=tuple(StateSignature(s.name, graph.type(s.current), s.init) for s in graph.states),
+        params=tuple(ParamSignature(p.name, graph.type(p.value)) for p in graph.params),
+        records=tuple(PortSignature(r.name, graph.type(r.value)) for r in graph.records),
+    )
+
+
+@dataclass(frozen=True)
+class Plans:
+    """The plans of one model: what a runtime may be asked to run.
+
+    Attributes:
+        run: a whole evolution, without records.
+        record: a whole evolution that stores the records.
+        step: one time step.
+        pure: as ``record``, in 32 bit throughout, parameters included, for pure functions of the parameters.
+        pure_step: one time step of that graph.
+        pure_values: where the values of ``record``'s graph are in that of ``pure``.
+    """
+
+    run: Plan
+    record: Plan
+    step: Plan
+    pure: Plan | None = None
+    pure_step: Plan | None = None
+    pure_values: dict[Value, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A compiled model.
+
+    ``build`` turns a plan into the target's program; runtimes call it when a program is first needed. It is a function
+    of a module, so that artifacts pickle.
+    """
+
+    target: str
+    signature: Signature
+    plans: Plans
+    build: Callable[[Plan], Any]
+    options: dict[str, Any] = field(default_factory=dict)

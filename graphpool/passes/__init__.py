@@ -1,0 +1,7 @@
+"""Graph to graph: one file a pass; :mod:`graphpool.passes.pipeline` lists them in order."""
+
+from graphpool.passes.base import Note, Observer, Pass, PassResult, run_passes
+from graphpool.passes.demote import demote_everything
+from graphpool.passes.pipeline import EXACT, FLOAT32, PIPELINES
+
+__all__ = ["EXACT", "FLOAT32", "PIPELINES", "Note", "Observer", "Pass", "PassResult", "demote_everything", "run_passes"]

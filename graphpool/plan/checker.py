@@ -1,0 +1,96 @@
+"""A small checker: the planner may be clever, because every plan it makes is validated here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphpool.errors import PlanError
+from graphpool.graph import LEAF_OPS, Value
+from graphpool.plan.plan import Plan, Region
+from graphpool.plan.rates import Rate
+
+
+def check_plan(plan: Plan) -> None:
+    """Check that each node runs once, each operand is ready, and each state is carried by one region.
+
+    Raises:
+        PlanError: lists everything that is wrong.
+    """
+    problems = [*_once_problems(plan), *_region_problems(plan), *_root_problems(plan)]
+    if problems:
+        raise PlanError("\n    ".join([f"the plan of graph {plan.graph.name!r} is not valid:", *problems]))
+
+
+def _ready_before(plan: Plan) -> set[Value]:
+    graph = plan.graph
+    ready = {value for value, rate in enumerate(plan.rates) if rate is Rate.CONST}
+    ready |= {port.value for port in graph.inputs} | set(plan.handed)
+    if plan.one_step:
+        ready |= {state.current for state in graph.states}
+    return ready
+
+
+def _once_problems(plan: Plan) -> Iterator[str]:
+    made = {param.value for param in plan.graph.params}
+    made |= {value for value, rate in enumerate(plan.rates) if rate is Rate.CONST}
+    for value in plan.once:
+        missing = [arg for arg in plan.graph.nodes[value].args if arg not in made]
+        if missing:
+            yield f"once: node {value} needs {missing} first"
+        made.add(value)
+    for value in plan.handed:
+        if value not in made:
+            yield f"handed value {value} is computed nowhere"
+
+
+def _region_problems(plan: Plan) -> Iterator[str]:
+    graph, ready = plan.graph, _ready_before(plan)
+    carried: list[int] = []
+    ran: list[Value] = []
+    for number, region in enumerate(plan.regions):
+        states = [graph.states[place] for place in region.states]
+        inside = ready | {state.current for state in states}
+        for value in (*region.inputs, *region.invariants):
+            if value not in ready:
+                yield f"region {number}: reads {value}, which no earlier region makes"
+        local = {*region.inputs, *region.invariants} | {state.current for state in states}
+        for value in region.nodes:
+            unknown = [arg for arg in graph.nodes[value].args if arg not in local]
+            if unknown:
+                yield f"region {number}: node {value} reads {unknown}, not declared or not made yet"
+            local.add(value)
+        for state in states:
+            if state.next not in local:
+                yield f"region {number}: state {state.name} has no next value"
+        for value in region.outputs:
+            if value not in local - set(region.inputs):
+                yield f"region {number}: output {value} is not made inside"
+        yield from _kind_problems(number, region)
+        ready = inside | set(region.nodes)
+        carried += region.states
+        ran += region.nodes
+    expected = [] if plan.one_step else list(range(len(graph.states)))
+    if sorted(carried) != expected:
+        yield f"states carried: {sorted(carried)}, expected {expected}"
+    stream = [
+        value
+        for value, node in enumerate(graph.nodes)
+        if node.op not in LEAF_OPS and plan.rates[value] is Rate.STREAM
+    ]
+    if sorted(ran) != stream:
+        yield f"nodes run: {sorted(ran)}, expected {stream}"
+
+
+def _kind_problems(number: int, region: Region) -> Iterator[str]:
+    if region.kind == "map" and region.states:
+        yield f"region {number}: a map carries states"
+    if region.kind == "shift" and (region.nodes or len(region.states) != 1):
+        yield f"region {number}: a shift holds one state and nothing else"
+
+
+def _root_problems(plan: Plan) -> Iterator[str]:
+    """Whatever leaves the graph must be an input, handed over, constant, or an output of its region."""
+    stored = {value for region in plan.regions for value in region.outputs} | _ready_before(plan)
+    for output in (*plan.graph.outputs, *plan.graph.records):
+        if output.value not in stored:
+            yield f"{output.name}: value {output.value} is not stored by its region"

@@ -1,0 +1,102 @@
+"""The plan in words: its regions, and why a value runs where it runs."""
+
+from __future__ import annotations
+
+from graphpool.graph import LEAF_OPS, STATE, Value
+from graphpool.graph.text import describe, reference
+from graphpool.plan.plan import Plan, Region
+from graphpool.plan.rates import Rate
+from graphpool.plan.schedule import time_graph
+
+HEADLINES = {
+    "map": "all time steps at once",
+    "shift": "one step late",
+    "scan": "step by step",
+}
+
+
+def print_plan(plan: Plan) -> str:
+    """The text of a plan; ``str(plan)`` calls this."""
+    mode = "one step" if plan.one_step else f"hoist={plan.hoist!r}"
+    lines = [f"plan {plan.graph.name} ({mode}) {{"]
+    if plan.once:
+        lines.append("  once: computed per parameter set")
+        lines += [f"    {describe(plan.graph, value)}" for value in plan.once]
+    for number, region in enumerate(plan.regions):
+        lines += _region_lines(plan, number, region)
+    return "\n".join([*lines, "}"])
+
+
+def _region_lines(plan: Plan, number: int, region: Region) -> list[str]:
+    graph = plan.graph
+    what = "one step" if plan.one_step else HEADLINES[region.kind]
+    lines = [f"  region {number}: {region.kind}, {what}"]
+    if region.states:
+        lines.append(f"    carries {', '.join('%' + graph.states[place].name for place in region.states)}")
+    lines += [f"    {describe(graph, value)}" for value in region.nodes]
+    for place in region.states:
+        state = graph.states[place]
+        lines.append(f"    next %{state.name} = {reference(graph, state.next)}")
+    if region.outputs and region.kind != "map":
+        lines.append(f"    stores {', '.join(reference(graph, value) for value in region.outputs)}")
+    return lines
+
+
+def explain(plan: Plan, label: str) -> str:
+    """One sentence on why a value runs where it runs."""
+    graph = plan.graph
+    value = graph.find(label)
+    name = reference(graph, value)
+    rate = plan.rates[value]
+    if rate is Rate.CONST:
+        return f"{name} is known when compiling."
+    if rate is Rate.PARAM:
+        return f"{name} {_explain_param(plan, value)}"
+    number = plan.region_of(value)
+    if graph.nodes[value].op == STATE and plan.one_step:
+        return f"{name} is a state, read at the start of the one step that this plan runs."
+    if number is None:
+        return f"{name} is an input."
+    region = plan.regions[number]
+    if plan.one_step:
+        return f"{name} runs in region {number}, which is the one step that this plan runs."
+    if region.kind == "map":
+        return f"{name} runs over all time steps at once (region {number}, map): it lies on no cycle through a state."
+    if region.kind == "shift":
+        following = reference(graph, graph.states[region.states[0]].next)
+        return f"{name} is {following} one step late (region {number}, shift): the state lies on no cycle."
+    return f"{name} runs step by step (region {number}, scan): {_explain_scan(plan, value)}"
+
+
+def _explain_param(plan: Plan, value: Value) -> str:
+    if plan.graph.nodes[value].op in LEAF_OPS:
+        return "is a parameter."
+    import networkx
+
+    needed = networkx.ancestors(time_graph(plan.graph), value)
+    names = [f"%{param.name}" for param in plan.graph.params if param.value in needed]
+    return f"is computed once per parameter set: it depends on {', '.join(names)} and on no input or state."
+
+
+def _explain_scan(plan: Plan, value: Value) -> str:
+    cycle = _cycle_through(plan, value)
+    if cycle:
+        return f"it lies on the cycle {' -> '.join(cycle)}."
+    return f"hoist={plan.hoist!r} keeps everything in the loop; it lies on no cycle through a state."
+
+
+def _cycle_through(plan: Plan, value: Value) -> list[str]:
+    """The shortest cycle through a value, as labels; empty where there is none."""
+    import networkx
+
+    graph, edges = plan.graph, time_graph(plan.graph)
+    paths = [
+        networkx.shortest_path(edges, following, value)
+        for following in edges.successors(value)
+        if networkx.has_path(edges, following, value)
+    ]
+    if not paths:
+        return []
+    return [reference(graph, step) for step in (value, *min(paths, key=len))]
+
+

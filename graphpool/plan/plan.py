@@ -1,0 +1,98 @@
+"""The plan: which work needs the time loop.
+
+A plan partitions the stream nodes of a graph into regions, in an order in which they can run:
+
+``map``
+    no state involved: runs over all time steps at once, with time and batch as leading axes;
+``shift``
+    a state on no cycle: its value is its next value, one step late;
+``scan``
+    a cycle through states: runs step by step, and holds no node that could be outside.
+
+What depends on parameters only is computed ``once`` per parameter set and handed to the regions ready.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from graphpool.graph import Graph, Value
+from graphpool.plan.rates import Rate, infer_rates
+
+RegionKind = Literal["map", "shift", "scan"]
+Hoist = Literal["always", "never"]
+HOISTS: tuple[Hoist, ...] = ("always", "never")
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the plan that runs as one.
+
+    Attributes:
+        kind: how it runs.
+        nodes: the nodes it computes, in topological order.
+        states: the positions in ``graph.states`` of the states it carries.
+        inputs: stream values made outside and read inside, in a scan one slice a step. A carried state may take
+            such a value as its next.
+        invariants: constants and values computed once that are read inside.
+        outputs: values made inside that are needed outside; a scan stores them for every step.
+    """
+
+    kind: RegionKind
+    nodes: tuple[Value, ...]
+    states: tuple[int, ...]
+    inputs: tuple[Value, ...]
+    invariants: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a graph runs. ``str(plan)`` shows the regions; :meth:`explain` tells why a value is where it is.
+
+    Attributes:
+        graph: the graph, after all passes.
+        once: param-rate nodes computed once per parameter set, in topological order.
+        handed: the values of param rate that regions, outputs or states read: parameters themselves and results
+            of ``once``. The runtime hands them over ready.
+        regions: the stream part.
+        hoist: ``"always"`` takes out of the loop whatever lies on no cycle; ``"never"`` keeps all in one scan.
+        one_step: the plan runs one time step: one map region over the batch, the states read and returned.
+    """
+
+    graph: Graph
+    once: tuple[Value, ...]
+    handed: tuple[Value, ...]
+    regions: tuple[Region, ...]
+    hoist: Hoist
+    one_step: bool = False
+
+    @cached_property
+    def rates(self) -> tuple[Rate, ...]:
+        """The rate of each value."""
+        return infer_rates(self.graph)
+
+    def region_of(self, value: Value) -> int | None:
+        """The number of the region that makes a value (a state: that carries it), or None."""
+        for number, region in enumerate(self.regions):
+            carried = (self.graph.states[place].current for place in region.states)
+            if value in region.nodes or value in carried:
+                return number
+        return None
+
+    def explain(self, label: str) -> str:
+        """One sentence on why the value that the text form calls ``label`` runs where it runs.
+
+        Raises:
+            KeyError: there is no such value.
+        """
+        from graphpool.plan.explain import explain
+
+        return explain(self, label)
+
+    def __str__(self) -> str:
+        from graphpool.plan.explain import print_plan
+
+        return print_plan(self)
