@@ -1,0 +1,67 @@
+"""Where in the user's files a node comes from."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType, TracebackType
+
+import numpy as np
+
+from graphpool.graph import Origin
+
+PACKAGE = Path(__file__).resolve().parent.parent
+NUMPY = Path(np.__file__).resolve().parent
+STEPS = (PACKAGE / "nn" / "modules", PACKAGE / "nn" / "combinators")
+"""Folders of the package that hold steps: their lines are shown like a user's own."""
+
+MACHINERY = frozenset({"module.py", "registry.py"})
+"""Files in those folders that run steps rather than hold them."""
+
+
+@lru_cache(maxsize=None)
+def _is_model_code(filename: str) -> bool:
+    path = Path(filename)
+    if path.parent in STEPS:
+        return path.name not in MACHINERY
+    return not (path.is_relative_to(PACKAGE) or path.is_relative_to(NUMPY) or filename.startswith("<frozen"))
+
+
+@lru_cache(maxsize=None)
+def _shown_path(filename: str, folder: str) -> str:
+    path = Path(filename)
+    if path.is_relative_to(PACKAGE):
+        return path.relative_to(PACKAGE.parent).as_posix()
+    if path.is_relative_to(folder):
+        return path.relative_to(folder).as_posix()
+    return path.name
+
+
+def origin_of_frame(frame: FrameType, module: str, line: int | None = None) -> Origin:
+    """The origin that a frame stands for."""
+    filename, number = frame.f_code.co_filename, line or frame.f_lineno
+    text = linecache.getline(filename, number, frame.f_globals).strip()
+    return Origin(module, _shown_path(filename, os.getcwd()), number, text)
+
+
+def calling_origin(module: str) -> Origin | None:
+    """The innermost line of a model on the present call stack."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if _is_model_code(frame.f_code.co_filename):
+            return origin_of_frame(frame, module)
+        frame = frame.f_back
+    return None
+
+
+def raising_origin(traceback: TracebackType | None, module: str) -> Origin | None:
+    """The innermost line of a model in a traceback."""
+    found = None
+    while traceback is not None:
+        if _is_model_code(traceback.tb_frame.f_code.co_filename):
+            found = origin_of_frame(traceback.tb_frame, module, traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return found

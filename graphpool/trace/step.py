@@ -1,0 +1,357 @@
+"""From a module to a graph: run its ``step`` on tracers, and record what it computes."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from graphpool.errors import GraphpoolError, GraphpoolWarning, TraceError, format_error
+from graphpool.graph import Graph, TensorType, Value
+from graphpool.graph.types import FLOAT64, DType, Shape
+from graphpool.parameters import Parameter, SimulationParameter, State, active_trace
+from graphpool.trace.masks import MaskedTracer
+from graphpool.trace.recorder import Recorder
+from graphpool.trace.source import raising_origin
+from graphpool.trace.storage import Cell
+from graphpool.trace.tracer import Tracer, operand_value
+
+GENERATORS = (np.random.Generator, np.random.RandomState)
+COPY_HINT = "give every step fresh numbers through an input, or draw them before the evolution"
+
+
+def trace(module: Any, input_shapes: Mapping[str, Shape] | None = None) -> Graph:
+    """The graph of a module's ``step``.
+
+    The step is traced twice and the graphs compared, constants included: what never touches a traced value, such as
+    ``np.random.normal()`` or the clock, would otherwise be frozen silently.
+
+    Args:
+        module: any :class:`~graphpool.nn.modules.module.Module`.
+        input_shapes: the shape of one sample of each port; by default ``module.input_shapes``.
+
+    Raises:
+        TraceError: the step does something that cannot become a graph; shows the user's line.
+    """
+    first = _StepTrace(module, input_shapes).run()
+    second = _StepTrace(module, input_shapes).run()
+    if first != second:
+        _fail_on_difference(first, second)
+    return first
+
+
+def walk(module: Any, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
+    """A module and all its children with their dotted paths; a child reached twice keeps its first path."""
+    seen = set() if seen is None else seen
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    yield path, module
+    for name, child in module.modules().items():
+        yield from walk(child, join_path(path, name), seen)
+
+
+def join_path(path: str, name: str) -> str:
+    """``fc1`` and ``weight`` give ``fc1.weight``; the root's path is empty."""
+    return f"{path}.{name}" if path else name
+
+
+def step_ports(module: Any) -> list[str]:
+    """The names of the step's arguments that are inputs: those without a default.
+
+    Raises:
+        TraceError: the step takes ``*args``.
+    """
+    parameters = inspect.signature(module.step).parameters.values()
+    if any(parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) for parameter in parameters):
+        raise TraceError(
+            format_error(
+                "step takes *args or **kwargs, so its ports have no names",
+                where=module.full_name,
+                hint="name each input of step",
+            )
+        )
+    return [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+
+
+class _StepTrace:
+    """One run of a step on tracers; what :data:`graphpool.parameters.active_trace` holds meanwhile."""
+
+    def __init__(self, module: Any, input_shapes: Mapping[str, Shape] | None) -> None:
+        self._root = module
+        self._tree = list(walk(module))
+        self._paths = {id(child): path for path, child in self._tree}
+        self._name = module.name or module.class_name
+        self._recorder = Recorder(self._name, _time_step(self._tree))
+        self._handles: dict[tuple[int, str], Tracer] = {}
+        self._currents: dict[str, tuple[Value, tuple[int, str]]] = {}
+        self._records: dict[str, Value] = {}
+        self._hidden: dict[tuple[int, str], Any] = {}
+        self._inputs = self._declare_inputs(input_shapes)
+        self._declare_registered()
+
+    # --- declaring -------------------------------------------------------------------------------------------------
+    def _declare_inputs(self, input_shapes: Mapping[str, Shape] | None) -> list[Tracer]:
+        ports = step_ports(self._root)
+        shapes = dict(self._root.input_shapes) | dict(input_shapes or {})
+        unknown = [name for name in shapes if name not in ports]
+        if unknown:
+            raise TraceError(
+                format_error(
+                    f"input shapes for {unknown}, but step takes {ports}", where=self._root.full_name
+                )
+            )
+        kind = "event" if self._root.spiking_input else "continuous"
+        dtype = _port_dtype(self._tree)
+        tracers = []
+        for name in ports:
+            value = self._recorder.builder.input(name, TensorType(dtype, tuple(shapes[name])), kind)
+            tracers.append(Tracer.of(self._recorder, value, False))
+        return tracers
+
+    def _declare_registered(self) -> None:
+        builder = self._recorder.builder
+        for path, module in self._tree:
+            for name in module._registered_names(Parameter):
+                array = np.asarray(module._registered(name).value)
+                full = join_path(path, name)
+                value = builder.param(full, TensorType(array.dtype, tuple(array.shape)))
+                cell = Cell(self._recorder, value, f"parameter {full!r} is written to; parameters are read-only in a step")
+                self._handles[id(module), name] = Tracer(self._recorder, cell)
+            for name in module._registered_names(State):
+                attribute = module._registered(name)
+                current = builder.state(join_path(path, name), np.asarray(attribute.initial))
+                self._handles[id(module), name] = Tracer.of(self._recorder, current, False)
+                self._currents[join_path(path, name)] = (current, (id(module), name))
+
+    # --- running ---------------------------------------------------------------------------------------------------
+    def run(self) -> Graph:
+        self._hide_generators()
+        token = active_trace.set(self)
+        try:
+            result = self._root.step(*self._inputs)
+            self._finish(result)
+        finally:
+            active_trace.reset(token)
+            self._restore_generators()
+            self._recorder.active = False
+        self._refuse_leaks()
+        return self._recorder.builder.build()
+
+    def _finish(self, result: Any) -> None:
+        if self._recorder.failure is not None:
+            raise self._recorder.failure
+        recorder, builder = self._recorder, self._recorder.builder
+        several = isinstance(result, (tuple, list))
+        kind = "event" if self._root.spiking_output else "continuous"
+        for number, item in enumerate(result if several else [result]):
+            if item is None or isinstance(item, (dict, MaskedTracer)):
+                recorder.fail(
+                    f"step returns {'nothing' if item is None else type(item).__name__}",
+                    hint="return an array, or a tuple of arrays",
+                )
+            builder.output(f"output.{number}" if several else "output", operand_value(recorder, item, FLOAT64), kind)
+        for full, (current, handle) in self._currents.items():
+            following = self._handles[handle].value
+            builder.set_next(current, following)
+            if full in self._records:
+                raise TraceError(f"{self._name}: {full!r} is both a state and a recorded value; rename the record")
+        self._declare_records()
+
+    def _declare_records(self) -> None:
+        """Records in the order of the tree: of each module its own values, then its states."""
+        for path, module in self._tree:
+            own = [name for name in self._records if name.rpartition(".")[0] == path]
+            for name in own:
+                self._recorder.builder.record(name, self._records[name])
+            for name in module._registered_names(State):
+                self._recorder.builder.record(join_path(path, name), self._handles[id(module), name].value)
+
+    # --- what modules call while they are traced -------------------------------------------------------------------
+    def read(self, module: Any, name: str) -> Any:
+        """A parameter or a state of a module."""
+        handle = self._handles.get((id(module), name))
+        if handle is None:
+            self._recorder.fail(
+                f"{module.full_name}.{name} belongs to a module that is not part of the traced one",
+                hint="make it a submodule: assign it to an attribute in __init__",
+            )
+        return handle
+
+    def write(self, module: Any, name: str, value: Any) -> None:
+        """An assignment to an attribute of a module."""
+        attribute = module._registered(name)
+        if attribute is None or isinstance(attribute, SimulationParameter):
+            self._recorder.fail(
+                f"self.{name} is assigned in a step, but it is no State",
+                hint=f"declare it in __init__: self.{name} = State(...), or use a local variable",
+            )
+        if not isinstance(attribute, State):
+            self._recorder.fail(
+                f"parameter self.{name} is assigned in a step; parameters are read-only there",
+                hint="a value that changes from step to step is a State",
+            )
+        handle = self.read(module, name)
+        if value is handle:
+            return
+        if isinstance(value, MaskedTracer):
+            self._recorder.fail(f"a masked value is assigned to self.{name}", hint="use np.where on whole arrays")
+        fresh = Tracer.of(self._recorder, handle.value, False)
+        new = operand_value(self._recorder, value, _weak_dtype(value, fresh.dtype))
+        shape = self._recorder.type(new).shape
+        if shape not in ((), fresh.shape):
+            self._recorder.fail(
+                f"state self.{name} has shape {fresh.shape}, the value assigned has {shape}",
+                operands=[new],
+                hint="a state keeps its shape; only a scalar is broadcast",
+            )
+        fresh.assign(new)
+        self._handles[id(module), name] = fresh
+
+    def missing(self, module: Any, name: str) -> None:
+        """An attribute that is not there; a hidden random generator is an error of its own."""
+        if (id(module), name) in self._hidden:
+            self._recorder.fail(f"the random generator self.{name} is read in a step", hint=COPY_HINT)
+
+    def record(self, module: Any, name: str, value: Any) -> None:
+        """A value that ``record=True`` shows."""
+        full = join_path(self._path_of(module), name)
+        if not isinstance(name, str) or not name.replace("_", "a").isalnum():
+            self._recorder.fail(f"{name!r} cannot name a record", hint="use letters, digits and underscores")
+        if full in self._records:
+            self._recorder.fail(f"{full!r} is recorded twice in one step", hint="give each record its own name")
+        self._records[full] = operand_value(self._recorder, value, FLOAT64)
+
+    def call_step(
+        self, module: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Run a module's step: what goes in and what comes out are copies."""
+        path = self._path_of(module)
+        shown = "/".join([self._name, *path.split(".")]) if path else self._name
+        self._recorder.modules.append(shown)
+        try:
+            copied = [self._copy_in(item) for item in args]
+            result = step(*copied, **{name: self._copy_in(item) for name, item in kwargs.items()})
+            return self._copy_out(result)
+        except GraphpoolError:
+            raise
+        except Exception as error:
+            origin = raising_origin(error.__traceback__, shown)
+            self._recorder.fail(f"{type(error).__name__}: {error}", origin=origin, cause=error)
+        finally:
+            self._recorder.modules.pop()
+
+    def _path_of(self, module: Any) -> str:
+        path = self._paths.get(id(module))
+        if path is None:
+            self._recorder.fail(
+                f"{module.full_name} is not part of the traced module",
+                hint="make it a submodule: assign it to an attribute in __init__",
+            )
+        return path
+
+    def _copy_in(self, item: Any) -> Any:
+        if isinstance(item, (Tracer, np.ndarray, np.generic)):
+            return Tracer.of(self._recorder, operand_value(self._recorder, item), False)
+        return item
+
+    def _copy_out(self, item: Any) -> Any:
+        if isinstance(item, (tuple, list)):
+            return type(item)(self._copy_out(entry) for entry in item)
+        return Tracer.of(self._recorder, item.value, item.is_scalar) if isinstance(item, Tracer) else item
+
+    # --- random generators and leaks -------------------------------------------------------------------------------
+    def _hide_generators(self) -> None:
+        for _, module in self._tree:
+            for name, item in list(vars(module).items()):
+                if isinstance(item, GENERATORS):
+                    self._hidden[id(module), name] = vars(module).pop(name)
+
+    def _restore_generators(self) -> None:
+        modules = {id(module): module for _, module in self._tree}
+        for (key, name), item in self._hidden.items():
+            vars(modules[key])[name] = item
+
+    def _refuse_leaks(self) -> None:
+        for path, module in self._tree:
+            for name, item in vars(module).items():
+                if _holds_tracer(item):
+                    raise TraceError(
+                        format_error(
+                            f"a traced value is left in self.{name} after the step",
+                            where=join_path(self._name, path).replace(".", "/"),
+                            hint="show values with self.record(name, value), keep them in a State",
+                        )
+                    )
+
+
+def _holds_tracer(item: Any, depth: int = 4) -> bool:
+    if isinstance(item, (Tracer, MaskedTracer)):
+        return True
+    if depth == 0:
+        return False
+    if isinstance(item, Mapping):
+        return any(_holds_tracer(entry, depth - 1) for entry in item.values())
+    if isinstance(item, (list, tuple, set, frozenset)):
+        return any(_holds_tracer(entry, depth - 1) for entry in item)
+    return isinstance(item, np.ndarray) and item.dtype == object and _holds_tracer(item.ravel().tolist(), depth - 1)
+
+
+def _weak_dtype(value: Any, dtype: DType) -> DType | None:
+    """What a Python number becomes when a state takes it: the state's dtype where that is of the same kind."""
+    if type(value) is int and dtype.kind in "if":
+        return dtype
+    return dtype if type(value) is float and dtype.kind == "f" else None
+
+
+def _port_dtype(tree: list[tuple[str, Any]]) -> DType:
+    """The widest float among parameters and states, else float64."""
+    dtypes = {
+        np.asarray(module._registered(name).value).dtype
+        for _, module in tree
+        for kind in (Parameter, State)
+        for name in module._registered_names(kind)
+    }
+    floats = [dtype for dtype in dtypes if dtype.kind == "f"]
+    return max(floats, key=lambda dtype: dtype.itemsize) if floats else FLOAT64
+
+
+def _time_step(tree: list[tuple[str, Any]]) -> float | None:
+    """The root's dt, else the first child's; seconds."""
+    found = [
+        (path, float(module.dt))
+        for path, module in tree
+        if module._registered("dt") is not None and np.ndim(module.dt) == 0
+    ]
+    if not found:
+        return None
+    path, dt = found[0]
+    others = sorted({other for _, other in found} - {dt})
+    if others and path:
+        warnings.warn(
+            GraphpoolWarning(f"children have different time steps: {dt} s and {others}; the graph takes {dt} s"),
+            stacklevel=5,
+        )
+    return dt
+
+
+def _fail_on_difference(first: Graph, second: Graph) -> None:
+    for value, (one, other) in enumerate(zip(first.nodes, second.nodes, strict=False)):
+        if one != other:
+            users = [user for user, node in enumerate(first.nodes) if value in node.args]
+            origins = [origin for user in (value, *users) for origin in first.origins[user]]
+            break
+    else:
+        origins = []
+    raise TraceError(
+        format_error(
+            "two traces of the same step differ: it uses something that changes by itself, such as a random "
+            "number or the clock",
+            where=origins[0].module if origins else first.name,
+            line=str(origins[0]) if origins else "",
+            hint=COPY_HINT,
+        )
+    )

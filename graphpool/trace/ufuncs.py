@@ -1,0 +1,200 @@
+"""NumPy's ufuncs on tracers: the dtypes that NumPy itself resolves, then rows of the op table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphpool.graph import Value
+from graphpool.graph.types import BOOL, FLOAT64, INT32, DType
+from graphpool.ops import OPS
+from graphpool.ops.reduction import UFUNC_REDUCTIONS
+from graphpool.trace.recorder import Recorder
+from graphpool.trace.tracer import Tracer, operand_value
+
+ROWS: dict[np.ufunc, str] = {entry.ufunc: name for name, entry in OPS.items() if entry.ufunc is not None}
+"""Ufuncs that are one row."""
+
+LOGICAL = {np.logical_and: "and", np.logical_or: "or", np.logical_xor: "xor", np.logical_not: "not"}
+BITWISE = {np.bitwise_and: "and", np.bitwise_or: "or", np.bitwise_xor: "xor", np.invert: "not"}
+ON_BOOLS = {"add": "or", "mul": "and", "maximum": "or", "minimum": "and"}
+"""What NumPy's loops for two bools compute."""
+
+COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal"})
+CLIP = np._core.umath.clip
+
+Lowering = Callable[[Recorder, list[Value], DType], Value]
+
+
+def _square(recorder: Recorder, args: list[Value], dtype: DType) -> Value:
+    return recorder.emit("mul", [args[0], args[0]])
+
+
+def _reciprocal(recorder: Recorder, args: list[Value], dtype: DType) -> Value:
+    if dtype.kind != "f":
+        recorder.fail("np.reciprocal of integers", operands=args, hint="use 1 / x")
+    return recorder.emit("div", [recorder.constant(1, dtype), args[0]])
+
+
+def _same(recorder: Recorder, args: list[Value], dtype: DType) -> Value:
+    return args[0]
+
+
+COMPOSED: dict[np.ufunc, Lowering] = {
+    np.square: _square,
+    np.reciprocal: _reciprocal,
+    np.positive: _same,
+    np.conjugate: _same,
+    np.fabs: lambda recorder, args, dtype: recorder.emit("abs", args),
+    np.matmul: lambda recorder, args, dtype: recorder.emit("matmul", args),
+    CLIP: lambda recorder, args, dtype: recorder.emit("clip", args),
+}
+"""Ufuncs that are a short expression of rows, given operands of the loop's dtype."""
+
+
+def apply_ufunc(
+    recorder: Recorder, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """What ``Tracer.__array_ufunc__`` does."""
+    from graphpool.trace.masks import MaskedTracer
+
+    if any(isinstance(item, MaskedTracer) for item in inputs):
+        return NotImplemented
+    if method == "reduce":
+        return _apply_reduce(recorder, ufunc, inputs, kwargs)
+    if method != "__call__":
+        recorder.fail(f"np.{ufunc.__name__}.{method} cannot be traced", hint="write it with plain ufuncs")
+    out = kwargs.pop("out", None)
+    where = kwargs.pop("where", True)
+    unknown = [name for name in kwargs if name not in ("dtype", "casting")]
+    if unknown:
+        recorder.fail(f"np.{ufunc.__name__}({', '.join(unknown)}=...) cannot be traced")
+    value = call_ufunc(recorder, ufunc, inputs, kwargs.get("dtype"))
+    return _deliver(recorder, ufunc, value, out, where)
+
+
+def _deliver(recorder: Recorder, ufunc: np.ufunc, value: Value, out: Any, where: Any) -> Any:
+    if out is None:
+        if where is not True:
+            recorder.fail(f"np.{ufunc.__name__}(where=...) without out=", hint="use np.where")
+        return Tracer.of(recorder, value)
+    target = out[0]
+    if not isinstance(target, Tracer):
+        recorder.fail(
+            f"out= is a plain {type(target).__name__}; a traced value cannot be written into it",
+            hint="make the buffer with np.zeros_like of a traced array, or drop out=",
+        )
+    if target.is_scalar:
+        return Tracer.of(recorder, value)
+    if where is not True:
+        condition = operand_value(recorder, where)
+        value = recorder.cast(value, target.dtype)
+        value = recorder.emit("where", [condition, value, target.value])
+    target.assign(value)
+    return target
+
+
+def call_ufunc(recorder: Recorder, ufunc: np.ufunc, inputs: Sequence[Any], dtype: Any = None) -> Value:
+    """The value of ``ufunc(*inputs)``."""
+    plain = [item if isinstance(item, Tracer) else _plain_operand(recorder, item) for item in inputs]
+    if dtype is not None:
+        plain = [_as_dtype(recorder, item, np.dtype(dtype)) for item in plain]
+    loop = _loop_dtypes(recorder, ufunc, plain)
+    if ufunc in LOGICAL:
+        return recorder.emit(LOGICAL[ufunc], [_operand(recorder, item, None, BOOL) for item in plain])
+    if ufunc not in ROWS and ufunc not in COMPOSED and ufunc not in BITWISE:
+        recorder.fail(f"np.{ufunc.__name__} cannot be traced", hint="the docs list the functions that can (docs/ops.md)")
+    args = [_operand(recorder, item, target, target) for item, target in zip(plain, loop, strict=True)]
+    return _emit_loop(recorder, ufunc, args, loop[0])
+
+
+def _emit_loop(recorder: Recorder, ufunc: np.ufunc, args: list[Value], dtype: DType) -> Value:
+    if ufunc in BITWISE:
+        if dtype != BOOL:
+            recorder.fail(f"np.{ufunc.__name__} of integers cannot be traced", operands=args, hint="of bools it can")
+        return recorder.emit(BITWISE[ufunc], args)
+    if ufunc in COMPOSED:
+        return COMPOSED[ufunc](recorder, args, dtype)
+    name = ROWS[ufunc]
+    if name in ("floor", "round") and dtype.kind != "f":
+        return args[0]
+    if dtype == BOOL:
+        if name in ON_BOOLS:
+            return recorder.emit(ON_BOOLS[name], args)
+        if name in COMPARISONS:
+            args = [recorder.cast(arg, INT32) for arg in args]
+        if name == "abs":
+            return args[0]
+    return recorder.emit(name, args)
+
+
+def _plain_operand(recorder: Recorder, item: Any) -> Any:
+    if isinstance(item, (int, float, complex)) and not isinstance(item, np.generic):
+        if isinstance(item, complex):
+            recorder.fail(f"a complex number cannot be part of a graph: {item!r}", hint="use real numbers")
+        return item
+    return np.asarray(item)
+
+
+def _as_dtype(recorder: Recorder, item: Any, dtype: DType) -> Any:
+    return Tracer.of(recorder, _operand(recorder, item, dtype, dtype))
+
+
+def _loop_dtypes(recorder: Recorder, ufunc: np.ufunc, operands: Sequence[Any]) -> list[DType]:
+    """The dtypes of NumPy's loop; Python numbers are weak (NEP 50)."""
+    described = [
+        type(item) if type(item) in (int, float) else (BOOL if isinstance(item, bool) else item.dtype)
+        for item in operands
+    ]
+    try:
+        resolved = ufunc.resolve_dtypes((*described, *[None] * ufunc.nout))
+    except TypeError as error:
+        listed = ", ".join(item.__name__ if isinstance(item, type) else str(item) for item in described)
+        recorder.fail(f"np.{ufunc.__name__} is not defined for {listed}", cause=error)
+    return list(resolved[: len(operands)])
+
+
+def _operand(recorder: Recorder, item: Any, weak: DType | None, dtype: DType) -> Value:
+    try:
+        value = operand_value(recorder, item, weak)
+    except OverflowError as error:
+        recorder.fail(f"the number {item} does not fit into {dtype}", cause=error)
+    return recorder.cast(value, dtype)
+
+
+def _apply_reduce(recorder: Recorder, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    from graphpool.trace.functions import reduce_array
+
+    name = UFUNC_REDUCTIONS.get(ufunc)
+    if name is None:
+        recorder.fail(f"np.{ufunc.__name__}.reduce cannot be traced")
+    options = {"axis": 0, **kwargs}
+    return reduce_array(recorder, name, inputs[0], **options)
+
+
+def apply_op(recorder: Recorder, op: str, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tracer:
+    """One row on operands promoted to a common float: what ``graphpool.functional`` calls."""
+    plain = [item if isinstance(item, Tracer) else _plain_operand(recorder, item) for item in args]
+    dtype = np.result_type(*[item if isinstance(item, (int, float)) else item.dtype for item in plain])
+    if dtype.kind != "f":
+        dtype = FLOAT64
+    return Tracer.of(recorder, recorder.emit(op, [_operand(recorder, item, dtype, dtype) for item in plain], attrs))
+
+
+def power(base: Tracer, exponent: Any) -> Any:
+    """``base ** exponent``: like NumPy, a square and a root for the Python numbers 2 and 0.5."""
+    recorder = base.recorder
+    if type(exponent) in (int, float):
+        if exponent == 1:
+            return Tracer.of(recorder, base.value, base.is_scalar)
+        if exponent == 2:
+            return np.square(base)
+        if base.dtype.kind == "f" and exponent == 0.5:
+            return np.sqrt(base)
+        if base.dtype.kind == "f" and exponent == -1:
+            return np.reciprocal(base)
+        if base.dtype.kind == "i" and type(exponent) is int and exponent < 0:
+            recorder.fail("integers to negative integer powers are not allowed", hint="use a float base")
+    return np.power(base, exponent)
