@@ -1,0 +1,93 @@
+"""What all compilers share: the description of a target, the registry of lowerings, and the check before lowering.
+
+A target is an entry point in the group ``graphpool.targets`` that names a :class:`Target`; the three built-in ones
+come through the same door as those of other packages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from graphpool.errors import LoweringError, format_error
+from graphpool.graph import LEAF_OPS, Graph
+from graphpool.graph.text import describe
+from graphpool.graph.types import SHORT_NAMES, dtype_name
+from graphpool.plan import Plan
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Target:
+    """A place to run.
+
+    Attributes:
+        name: what ``compile(module, name)`` says.
+        extra: the extra that brings its packages, or "".
+        build: turns a plan into the target's program; a function of a module, so that artifacts pickle.
+        runtime: the runtime's class, as ``package.module:Class``; loaded when needed.
+        pure: whether its runtime also wants the plans in 32 bit for pure functions of the parameters.
+    """
+
+    name: str
+    build: Callable[[Plan], Any]
+    runtime: str
+    extra: str = ""
+    pure: bool = False
+
+
+class Lowerings(Generic[F]):
+    """The lowerings of one target by op, filled with a decorator: ``@lowers("tanh")``."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self._functions: dict[str, F] = {}
+
+    def __call__(self, *ops: str) -> Callable[[F], F]:
+        """Register a function for the given ops."""
+
+        def register(function: F) -> F:
+            for name in ops:
+                if name in self._functions:
+                    raise LoweringError(f"target {self.target!r} lowers {name!r} already")
+                self._functions[name] = function
+            return function
+
+        return register
+
+    def get(self, op: str) -> F | None:
+        """The function for an op, or None."""
+        return self._functions.get(op)
+
+    def names(self) -> list[str]:
+        """The ops that have one."""
+        return sorted(self._functions)
+
+
+def check_lowerable(graph: Graph, target: str, has_lowering: Callable[[str], bool]) -> None:
+    """Check that a target can express every node, before any work is done.
+
+    Raises:
+        LoweringError: lists every node with an op or a dtype that the target does not have.
+    """
+    problems = []
+    for value, node in enumerate(graph.nodes):
+        reasons = []
+        if node.op not in LEAF_OPS and not has_lowering(node.op):
+            reasons.append(f"no lowering for {node.op!r}")
+        if node.type.dtype not in SHORT_NAMES:
+            reasons.append(f"dtype {dtype_name(node.type.dtype)}")
+        if reasons:
+            origin = f"    {graph.origins[value][0]}" if graph.origins[value] else ""
+            problems.append(f"{', '.join(reasons)}: {describe(graph, value)}{origin}")
+    if problems:
+        raise LoweringError(
+            format_error(
+                f"target {target!r} cannot run {len(problems)} of {len(graph.nodes)} nodes",
+                where=graph.name,
+                details=problems,
+                hint=f"every target runs {', '.join(SHORT_NAMES.values())}; cast with .astype in the step",
+            )
+        )

@@ -1,0 +1,31 @@
+"""graphpool compiles networks of stateful neurons.
+
+Write one time step in plain NumPy; run it with NumPy, JAX or as a self-contained ONNX model::
+
+    import graphpool
+    from graphpool.nn.combinators import Sequential
+    from graphpool.nn.modules import LIF, Linear
+
+    net = Sequential(Linear((2, 8)), LIF(8))
+    run = graphpool.compile(net, "onnx")
+    spikes, state, record = run(x, record=True)
+"""
+
+from graphpool import errors
+from graphpool.compile import compile, load
+from graphpool.parameters import Constant, Parameter, SimulationParameter, State
+from graphpool.trace import trace
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Constant",
+    "Parameter",
+    "SimulationParameter",
+    "State",
+    "__version__",
+    "compile",
+    "errors",
+    "load",
+    "trace",
+]

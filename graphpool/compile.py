@@ -1,0 +1,216 @@
+"""From a module to a running model: trace, passes, plan, compiler and runtime behind one function.
+
+This is the only place that reaches compilers and runtimes; it finds them by name, through the entry points of the group
+``graphpool.targets``, so that importing graphpool imports no target.
+"""
+
+from __future__ import annotations
+
+import importlib
+import weakref
+from collections.abc import Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import numpy as np
+
+from graphpool.artifact import Artifact, Plans, signature_of
+from graphpool.errors import InputError, ParameterError, TargetError, format_error, missing_extra
+from graphpool.fingerprint import fingerprint
+from graphpool.graph import Graph
+from graphpool.graph.types import Array, Shape
+from graphpool.nested import flatten, nest
+from graphpool.parameters import Parameter, State
+from graphpool.passes import PIPELINES, Observer, demote_everything, run_passes
+from graphpool.plan import Hoist, make_plan
+from graphpool.trace import trace, walk
+
+ENTRY_POINT_GROUP = "graphpool.targets"
+DTYPES = ("float32", "float64")
+
+_eager: weakref.WeakKeyDictionary[Any, tuple[Any, Any]] = weakref.WeakKeyDictionary()
+"""For each module that was called: its fingerprint then, and the runtime compiled for it."""
+
+
+def compile(
+    net: Any,
+    target: str = "numpy",
+    *,
+    dtype: str = "float32",
+    hoist: Hoist = "always",
+    input_shapes: Mapping[str, Shape] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None,
+    observers: Sequence[Observer] = (),
+) -> Any:
+    """Compile a module, or a graph, for a target.
+
+    Parameters and states are copied: module and runtime live apart from then on.
+
+    Args:
+        net: a :class:`~graphpool.nn.modules.Module` with a ``step``, or a :class:`~graphpool.graph.Graph`.
+        target: ``"numpy"``, ``"jax"``, ``"onnx"``, or one that another package brings.
+        dtype: of the streams. ``"float32"`` computes what depends on parameters alone in float64 and rounds it;
+            ``"float64"`` keeps the dtypes of the trace.
+        hoist: ``"always"`` runs outside of the time loop whatever lies on no cycle through a state; ``"never"`` runs
+            everything inside.
+        input_shapes: the shape of one sample by name of step's argument, where ``(size_in,)`` is not meant.
+        parameters: nested values that replace those of the module; a graph with parameters needs all of them.
+        state: nested values that replace those of the module (for a graph, the initial ones).
+        observers: called after each pass with the pass, the graph before it and its result.
+
+    Returns:
+        A :class:`~graphpool.runtimes.base.Runtime`.
+
+    Raises:
+        TargetError: an unknown target or option.
+        MissingExtraError: the target's packages are not installed; names the extra.
+        TraceError: the step cannot become a graph.
+        LoweringError: the target cannot run the graph.
+    """
+    description = load_target(target)
+    if dtype not in DTYPES:
+        raise TargetError(format_error(f"dtype={dtype!r}", hint=f"one of {', '.join(map(repr, DTYPES))}"))
+    if isinstance(net, Graph):
+        graph, values, states = net, {}, {}
+    else:
+        graph, (values, states) = trace(net, input_shapes), module_values(net)
+    artifact = make_artifact(graph, description, dtype, hoist, observers)
+    values |= dict(flatten(parameters or {}))
+    _check_parameters(graph, values)
+    runtime = _load_attribute(description.runtime, target)(artifact, values, states)
+    if parameters:
+        runtime.set_parameters(parameters)
+    if state:
+        runtime.set_state(state)
+    return runtime
+
+
+def make_artifact(
+    graph: Graph, target: Any, dtype: str, hoist: Hoist, observers: Sequence[Observer] = ()
+) -> Artifact:
+    """Run the passes, make the plans, and compile the main one to see that the target can run it."""
+    recorded, _ = run_passes(graph, PIPELINES[dtype], observers)
+    silent, _ = run_passes(graph.replace(records=()), PIPELINES[dtype])
+    pure, pure_values, _ = demote_everything(recorded) if target.pure else (None, {}, ())
+    plans = Plans(
+        run=make_plan(silent, hoist),
+        record=make_plan(recorded, hoist),
+        step=make_plan(silent, hoist, one_step=True),
+        pure=make_plan(pure, hoist) if pure else None,
+        pure_step=make_plan(pure, hoist, one_step=True) if pure else None,
+        pure_values=pure_values,
+    )
+    target.build(plans.record)
+    return Artifact(target.name, signature_of(recorded), plans, target.build)
+
+
+def load_target(name: str) -> Any:
+    """The description of a target.
+
+    Raises:
+        TargetError: there is no such target; lists those that there are.
+        MissingExtraError: its packages are not installed.
+    """
+    found = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    if name not in found:
+        raise TargetError(format_error(f"no target {name!r}", hint=f"there are {', '.join(sorted(found)) or 'none'}"))
+    return _load_entry(found[name])
+
+
+def _load_entry(entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except ModuleNotFoundError as error:
+        raise missing_extra(entry.name, error.name or entry.name) from error
+
+
+def _load_attribute(reference: str, target: str) -> Any:
+    module, _, name = reference.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise missing_extra(target, error.name or target) from error
+
+
+def load(path: Any) -> Any:
+    """Load an ``.onnx`` model that graphpool has written.
+
+    Args:
+        path: the file.
+
+    Returns:
+        A runtime at the initial state. It has no parameters to set.
+
+    Raises:
+        ModelFileError: the file is no ONNX model, or none of graphpool's.
+        MissingExtraError: onnxruntime is not installed.
+    """
+    return _load_attribute("graphpool.runtimes.onnx:load", "onnx")(path)
+
+
+def module_values(module: Any) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Copies of all parameters and all states of a module by dotted path."""
+    values: dict[type, dict[str, Array]] = {Parameter: {}, State: {}}
+    for path, child in walk(module):
+        for kind, found in values.items():
+            for name in child._registered_names(kind):
+                full = f"{path}.{name}" if path else name
+                found[full] = np.array(child._registered(name).value)
+    return values[Parameter], values[State]
+
+
+def _check_parameters(graph: Graph, values: Mapping[str, Any]) -> None:
+    missing = [param.name for param in graph.params if param.name not in values]
+    if missing:
+        raise ParameterError(
+            format_error(
+                f"no value for parameter {', '.join(map(repr, missing))}",
+                where=graph.name,
+                hint="a bare graph has no parameter values: compile(graph, parameters={...})",
+            )
+        )
+
+
+def evolve_eagerly(module: Any, input_data: Any, record: bool = False) -> tuple[Any, Any, Any]:
+    """What calling a module does: compile it once for its runtime, run, and leave the state on the module.
+
+    The runtime is compiled again when the structure of the module has changed: its tree, shapes, dtypes, simulation
+    parameters or plain attributes. It runs in the dtypes of the trace.
+    """
+    structure = fingerprint(module)
+    cached = _eager.get(module)
+    if cached is None or cached[0] != structure:
+        cached = (structure, compile(module, module.runtime_target, dtype="float64"))
+        _eager[module] = cached
+    runtime = cached[1]
+    x = _broadcast_channel(runtime, input_data)
+    values, states = module_values(module)
+    changed = _changed(runtime, values)
+    if changed:
+        runtime.set_parameters(changed)
+    runtime.set_state(nest(states))
+    output, new_state, recorded = runtime(x, record=record)
+    module.set_attributes(new_state)
+    return output, new_state, recorded
+
+
+def _changed(runtime: Any, values: Mapping[str, Array]) -> dict[str, Any]:
+    present = dict(flatten(runtime.parameters()))
+    return nest({n: array for n, array in values.items() if array.tobytes() != present[n].tobytes()})
+
+
+def _broadcast_channel(runtime: Any, input_data: Any) -> Any:
+    """One channel drives all of a module's inputs; a vector is one channel over time."""
+    ports = runtime.signature.inputs
+    if len(ports) != 1 or isinstance(input_data, Mapping) or ports[0].type.rank != 1:
+        return input_data
+    try:
+        array = np.asarray(input_data)
+    except ValueError as error:
+        raise InputError(f"the input is no array: {error}") from error
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim in (2, 3) and array.shape[-1] == 1:
+        array = np.broadcast_to(array, (*array.shape[:-1], *ports[0].type.shape))
+    return array

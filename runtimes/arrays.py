@@ -1,0 +1,141 @@
+"""Reading what a user hands to a runtime: arrays for ports, states and parameters. Checks first, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphpool.artifact import PortSignature
+from graphpool.errors import GraphpoolError, InputError, format_error
+from graphpool.graph import TensorType
+from graphpool.graph.types import Array
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The inputs of one run.
+
+    Attributes:
+        arrays: one array a port, ``(B, T, *sample)`` or, for one step, ``(B, *sample)``.
+        size: B.
+        steps: T; 1 for one step.
+        is_batched: the caller gave a batch axis.
+    """
+
+    arrays: list[Array]
+    size: int
+    steps: int
+    is_batched: bool
+
+
+def read_ports(ports: Sequence[PortSignature], x: Any, *, time: bool, check_finite: bool) -> Batch:
+    """The arrays for all ports of a model.
+
+    Raises:
+        InputError: names the port, what it wants and what it got.
+    """
+    given = _by_port(ports, x)
+    read = [_read_port(port, given[port.name], time=time, check_finite=check_finite) for port in ports]
+    shapes = {port.name: array.shape[: 1 + time] for port, (array, _) in zip(ports, read, strict=True)}
+    if len(set(shapes.values())) > 1:
+        raise InputError(f"the inputs differ in batch or time: {shapes}")
+    arrays = [array for array, _ in read]
+    return Batch(arrays, arrays[0].shape[0], arrays[0].shape[1] if time else 1, any(had for _, had in read))
+
+
+def _by_port(ports: Sequence[PortSignature], x: Any) -> Mapping[str, Any]:
+    names = [port.name for port in ports]
+    if isinstance(x, Mapping):
+        if set(x) != set(names):
+            raise InputError(format_error(f"inputs {sorted(map(str, x))}", hint=f"the ports are {', '.join(names)}"))
+        return x
+    if len(ports) != 1:
+        raise InputError(
+            format_error(f"one array for {len(ports)} ports", hint=f"give a dict with {', '.join(names)}")
+        )
+    return {names[0]: x}
+
+
+def _read_port(port: PortSignature, item: Any, *, time: bool, check_finite: bool) -> tuple[Array, bool]:
+    array = _numeric(port, item)
+    rank, outer = port.type.rank, 2 if time else 1
+    wanted = _wanted(port, time)
+    if array.ndim not in (rank + outer, rank + outer - 1) or array.shape[array.ndim - rank :] != port.type.shape:
+        raise InputError(format_error(f"input {port.name!r} wants {wanted}, got an array of shape {array.shape}"))
+    is_batched = array.ndim == rank + outer
+    array = array if is_batched else array[None]
+    if array.shape[0] == 0:
+        raise InputError(f"input {port.name!r} holds no samples: shape {array.shape}, wanted {wanted}")
+    if check_finite and not np.all(np.isfinite(array)):
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        axes = "(sample, step, ...)" if time else "(sample, ...)"
+        raise InputError(f"input {port.name!r} holds {array[place]} at {place} {axes}")
+    return array.astype(port.type.dtype, copy=False), is_batched
+
+
+def _wanted(port: PortSignature, time: bool) -> str:
+    sample = "".join(f", {n}" for n in port.type.shape)
+    if time:
+        return f"(B, T{sample}) or (T{sample})" if sample else "(B, T) or (T,)"
+    return f"(B{sample}) or {port.type.shape}" if sample else "(B,) or ()"
+
+
+def _numeric(port: PortSignature, item: Any) -> Array:
+    try:
+        array = np.asarray(item)
+    except ValueError as error:
+        raise InputError(f"input {port.name!r} is no array: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise InputError(
+            format_error(
+                f"input {port.name!r} has dtype {array.dtype}",
+                hint=f"it takes real numbers, integers and bools, and runs in {port.type.dtype}",
+            )
+        )
+    return array
+
+
+def read_values(
+    flat: Mapping[str, Any],
+    types: Mapping[str, TensorType],
+    what: str,
+    error: type[GraphpoolError],
+    *,
+    batched: bool,
+) -> dict[str, Array]:
+    """States or parameters by dotted path, as arrays of their types.
+
+    Args:
+        flat: the values given.
+        types: the types of all that there are.
+        what: ``state`` or ``parameter``, for messages.
+        error: what to raise.
+        batched: whether a leading batch axis is allowed; one of length 1 is dropped.
+
+    Raises:
+        GraphpoolError: of class ``error``: an unknown name, a wrong shape or dtype.
+    """
+    unknown = [name for name in flat if name not in types]
+    if unknown:
+        raise error(
+            format_error(
+                f"no {what} {', '.join(map(repr, unknown))}", hint=f"there are {', '.join(types) or 'none'}"
+            )
+        )
+    return {name: _read_value(name, item, types[name], what, error, batched) for name, item in flat.items()}
+
+
+def _read_value(
+    name: str, item: Any, type_: TensorType, what: str, error: type[GraphpoolError], batched: bool
+) -> Array:
+    array = np.asarray(item)
+    if array.dtype.kind not in "fiub" or not np.can_cast(array.dtype, type_.dtype, "same_kind"):
+        raise error(f"{what} {name!r} has dtype {type_.dtype}, got {array.dtype}")
+    is_batched = batched and array.ndim == type_.rank + 1 and array.shape[0] > 0
+    if array.shape != type_.shape and not (is_batched and array.shape[1:] == type_.shape):
+        also = f" or (B{''.join(f', {n}' for n in type_.shape)})" if batched else ""
+        raise error(f"{what} {name!r} has shape {type_.shape}{also}, got {array.shape}")
+    return np.array(array[0] if is_batched and array.shape[0] == 1 else array, dtype=type_.dtype)

@@ -1,0 +1,261 @@
+"""The one face of all runtimes.
+
+A target's runtime says how it runs a program; everything that a user sees is here: ports, batches, states, parameters,
+chunks. Bad input raises before anything changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from graphpool.artifact import Artifact, PortSignature, Signature
+from graphpool.errors import ParameterError, StateError, TargetError, format_error
+from graphpool.graph import Value
+from graphpool.graph.types import Array
+from graphpool.nested import flatten, nest
+from graphpool.plan import Plan, compute_once
+from graphpool.runtimes.arrays import read_ports, read_values
+
+Mode = Literal["run", "record", "step"]
+Arrays = list[Array]
+
+
+class Runtime:
+    """Runs a compiled model and holds its state.
+
+    A call is a whole evolution, :meth:`step` one time step; the state carries over from either to the next. All arrays
+    that go in are copied or only read; all that come out belong to the caller.
+
+    Args:
+        artifact: what a compiler made.
+        parameters: all parameters by dotted path, in the dtypes of the trace.
+        state: states by dotted path; those that are missing start at their initial value.
+    """
+
+    def __init__(
+        self, artifact: Artifact, parameters: Mapping[str, Array], state: Mapping[str, Array] | None = None
+    ) -> None:
+        self.artifact = artifact
+        self._parameters = {name: np.array(array) for name, array in parameters.items()}
+        self._state = self._initial_state()
+        self._programs: dict[str, Any] = {}
+        self._handed: dict[str, dict[Value, Array]] = {}
+        if state:
+            self._state |= self._read_state(state)
+
+    # --- running ---------------------------------------------------------------------------------------------------
+    def __call__(self, x: Any, record: bool = False, *, check_finite: bool = False) -> tuple[Any, Any, Any]:
+        """Run a whole evolution, from the present state.
+
+        Args:
+            x: ``(B, T, *sample)`` or ``(T, *sample)``; a dict by port name where the model has several inputs.
+            record: also return every recorded value and every state, as ``(B, T, *shape)``.
+            check_finite: refuse NaN and infinities in x.
+
+        Returns:
+            The output ``(B, T, *sample)`` (a dict by name where there are several), the new state as a nested dict,
+            and the record as a nested dict (empty without ``record``).
+
+        Raises:
+            InputError: x does not fit its port.
+            StateError: the batch of x does not fit the state's.
+        """
+        batch = read_ports(self.signature.inputs, x, time=True, check_finite=check_finite)
+        states = self._states_for(batch.size)
+        mode: Mode = "record" if record else "run"
+        if batch.steps == 0:
+            outputs, records = self._empty(mode, batch.size)
+        else:
+            outputs, states, records = self._execute(mode, batch.arrays, states)
+        self._keep(states)
+        names = [entry.name for entry in self.signature.records] if record else []
+        return self._delivered(outputs), self.state(), nest(dict(zip(names, records, strict=True)))
+
+    def step(self, x: Any, *, check_finite: bool = False) -> Any:
+        """Run one time step, from the present state.
+
+        Args:
+            x: ``(*sample)`` or ``(B, *sample)``; a dict by port name where the model has several inputs.
+            check_finite: refuse NaN and infinities in x.
+
+        Returns:
+            The output, with a batch axis if x had one.
+
+        Raises:
+            InputError: x does not fit its port.
+            StateError: the batch of x does not fit the state's.
+        """
+        batch = read_ports(self.signature.inputs, x, time=False, check_finite=check_finite)
+        outputs, states, _ = self._execute("step", batch.arrays, self._states_for(batch.size))
+        self._keep(states)
+        return self._delivered(outputs if batch.is_batched else [output[0] for output in outputs])
+
+    def stream(self, chunks: Iterable[Any], *, check_finite: bool = False) -> Iterator[Any]:
+        """Run chunk after chunk, in bounded memory; equal to one long run.
+
+        Args:
+            chunks: arrays as a call takes them; their lengths may differ.
+            check_finite: refuse NaN and infinities.
+
+        Yields:
+            The output of each chunk.
+        """
+        for chunk in chunks:
+            yield self(chunk, check_finite=check_finite)[0]
+
+    # --- state -----------------------------------------------------------------------------------------------------
+    def state(self) -> dict[str, Any]:
+        """The present state as a nested dict of copies: sample shapes, or ``(B, *shape)`` after a batch of B > 1."""
+        return nest({name: array.copy() for name, array in self._state.items()})
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Set states from a nested dict; those that it does not name stay.
+
+        Raises:
+            StateError: an unknown name, a wrong shape or dtype; nothing has changed then.
+        """
+        self._state |= self._read_state(dict(flatten(state)))
+
+    def reset_state(self) -> None:
+        """Give every state its initial value; also drops the batch axis."""
+        self._state = self._initial_state()
+
+    # --- parameters ------------------------------------------------------------------------------------------------
+    def parameters(self) -> dict[str, Any]:
+        """All parameters as a nested dict of copies, in the dtypes of the trace."""
+        return nest({name: array.copy() for name, array in self._parameters.items()})
+
+    def set_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Set parameters from a nested dict; those that it does not name stay. Nothing is compiled again.
+
+        Raises:
+            ParameterError: an unknown name, a wrong shape or dtype; nothing has changed then.
+        """
+        types = {param.name: param.type for param in self.signature.params}
+        new = read_values(dict(flatten(parameters)), types, "parameter", ParameterError, batched=False)
+        self._parameters |= new
+        self._handed.clear()
+        self._parameters_changed()
+
+    # --- the rest of the face --------------------------------------------------------------------------------------
+    @property
+    def signature(self) -> Signature:
+        """Ports, states, parameters and dt."""
+        return self.artifact.signature
+
+    @property
+    def dt(self) -> float | None:
+        """The time step in seconds, or None."""
+        return self.signature.dt
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of a whole evolution; ``run.plan.graph`` is the graph after all passes."""
+        return self.artifact.plans.run
+
+    def copy(self) -> Self:
+        """An independent stream: the same model, with its own state and parameters."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._parameters = {name: array.copy() for name, array in self._parameters.items()}
+        other._state = {name: array.copy() for name, array in self._state.items()}
+        other._programs = dict(self._programs)
+        other._handed = dict(self._handed)
+        return other
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_programs": {}, "_handed": {}}
+
+    def save(self, path: Any) -> None:
+        """Write the model to a file.
+
+        Raises:
+            TargetError: this runtime cannot write such a file.
+        """
+        raise TargetError(
+            format_error(
+                f"a runtime of target {self.artifact.target!r} cannot write {str(path)!r}",
+                hint='compile(module, "onnx").save("net.onnx") writes an ONNX model',
+            )
+        )
+
+    def __str__(self) -> str:
+        signature = self.signature
+        lines = [f"{type(self).__name__} of {signature.name}" + (f", dt={self.dt} s" if self.dt is not None else "")]
+        for title, ports in (("input", signature.inputs), ("output", signature.outputs)):
+            lines += [f"    {title} {port.name}: {port.type} {port.kind}" for port in ports]
+        lines += [f"    state {state.name}: {state.type}" for state in signature.states]
+        lines += [f"    parameter {param.name}: {param.type}" for param in signature.params]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.signature.name!r}>"
+
+    # --- what targets override -------------------------------------------------------------------------------------
+    def _execute(self, mode: Mode, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+        """Run the program of a mode: inputs ``(B, T, *sample)``, ``(B, *sample)`` for a step; at least one step."""
+        outputs, following, records = self._program(mode)(self._handed_to(mode), states, inputs)
+        return outputs, following, records
+
+    def _parameters_changed(self) -> None:
+        """Called after parameters have been set."""
+
+    # --- helpers ---------------------------------------------------------------------------------------------------
+    def _program(self, mode: Mode) -> Any:
+        if mode not in self._programs:
+            self._programs[mode] = self.artifact.build(getattr(self.artifact.plans, mode))
+        return self._programs[mode]
+
+    def _handed_to(self, mode: Mode) -> dict[Value, Array]:
+        """What the program of a mode takes ready: computed once per parameter set."""
+        if mode not in self._handed:
+            self._handed[mode] = compute_once(getattr(self.artifact.plans, mode), self._parameters)
+        return self._handed[mode]
+
+    def _initial_state(self) -> dict[str, Array]:
+        return {state.name: state.init.array.copy() for state in self.signature.states}
+
+    def _read_state(self, flat: Mapping[str, Any]) -> dict[str, Array]:
+        types = {state.name: state.type for state in self.signature.states}
+        return read_values(flat, types, "state", StateError, batched=True)
+
+    def _states_for(self, batch: int) -> Arrays:
+        """The states with a batch axis; an unbatched state starts every sample."""
+        states = []
+        for entry in self.signature.states:
+            array = self._state[entry.name]
+            if array.ndim == entry.type.rank:
+                array = np.broadcast_to(array, (batch, *entry.type.shape))
+            elif array.shape[0] != batch:
+                raise StateError(
+                    format_error(
+                        f"the state {entry.name!r} is that of {array.shape[0]} samples, the input has {batch}",
+                        where=self.signature.name,
+                        hint="go on with the same batch, or call reset_state() first",
+                    )
+                )
+            states.append(array)
+        return states
+
+    def _keep(self, states: Arrays) -> None:
+        for entry, array in zip(self.signature.states, states, strict=True):
+            self._state[entry.name] = np.array(array[0] if array.shape[0] == 1 else array)
+
+    def _empty(self, mode: Mode, batch: int) -> tuple[Arrays, Arrays]:
+        def empty(entries: Iterable[PortSignature]) -> Arrays:
+            return [np.empty((batch, 0, *entry.type.shape), entry.type.dtype) for entry in entries]
+
+        return empty(self.signature.outputs), empty(self.signature.records if mode == "record" else ())
+
+    def _delivered(self, outputs: Arrays) -> Any:
+        names = [port.name for port in self.signature.outputs]
+        if names == ["output"]:
+            return outputs[0]
+        return dict(zip(names, outputs, strict=True))
+

@@ -1,0 +1,232 @@
+"""Runs ONNX models with onnxruntime, compiled ones and loaded files."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import onnxruntime
+
+from graphpool.artifact import FORMAT_VERSION, Artifact, PortSignature, Signature, StateSignature
+from graphpool.errors import ModelFileError, ParameterError, TargetError, format_error
+from graphpool.graph import Literal, TensorType
+from graphpool.graph.types import SHORT_NAMES, Array
+from graphpool.plan import Plan
+from graphpool.runtimes.base import Arrays, Mode, Runtime
+
+SUFFIX = ".onnx"
+ERRORS_ONLY = 3
+METADATA_KEY = "graphpool.signature"
+DTYPES = {short: dtype for dtype, short in SHORT_NAMES.items()}
+
+
+def make_session(model: bytes) -> Any:
+    """An onnxruntime session on the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+class OnnxRuntime(Runtime):
+    """A compiled model that onnxruntime runs.
+
+    Parameters are constants of the model, so :meth:`set_parameters` makes a new session.
+    """
+
+    def __init__(
+        self, artifact: Artifact, parameters: Mapping[str, Array], state: Mapping[str, Array] | None = None
+    ) -> None:
+        super().__init__(artifact, parameters, state)
+        self._sessions: dict[str, Any] = {}
+
+    def model_bytes(self, mode: Mode = "run") -> bytes:
+        """The ONNX model of a whole evolution (``"run"``), one that also returns records, or one time step."""
+        model: bytes = self._program(mode).serialized(self._handed_to(mode))
+        return model
+
+    def save(self, path: Any, *, record: bool = False) -> None:
+        """Write the model of a whole evolution, with its parameters, to an ``.onnx`` file; whole or not at all.
+
+        The present state does not go into it: states are inputs of the model.
+
+        Args:
+            path: ends in ``.onnx``.
+            record: also put out every recorded value.
+
+        Raises:
+            TargetError: another ending.
+        """
+        if Path(path).suffix != SUFFIX:
+            raise TargetError(f"cannot write {str(path)!r}: the name of an ONNX model ends in {SUFFIX}")
+        write_whole(Path(path), self.model_bytes("record" if record else "run"))
+
+    def copy(self) -> OnnxRuntime:
+        other = super().copy()
+        other._sessions = dict(self._sessions)
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_sessions": {}}
+
+    def _parameters_changed(self) -> None:
+        self._sessions = {}
+
+    def _session(self, mode: Mode) -> Any:
+        if mode not in self._sessions:
+            self._sessions[mode] = make_session(self.model_bytes(mode))
+        return self._sessions[mode]
+
+    def _execute(self, mode: Mode, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+        return self._run_session(self._session(mode), inputs, states)
+
+    def _run_session(self, session: Any, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+        """The model's inputs are ports then states, its outputs are outputs, next states, records: in that order."""
+        names = [entry.name for entry in session.get_inputs()]
+        arrays = [np.ascontiguousarray(array) for array in (*inputs, *states)]
+        results = session.run(None, dict(zip(names, arrays, strict=True)))
+        first, second = len(self.signature.outputs), len(self.signature.outputs) + len(states)
+        return results[:first], results[first:second], results[second:]
+
+
+class OnnxFileRuntime(OnnxRuntime):
+    """A model loaded from an ``.onnx`` file: its parameters are constants of the file."""
+
+    def __init__(self, model: bytes, signature: Signature) -> None:
+        super().__init__(Artifact("onnx", signature, NO_PLANS, _no_build), {})
+        self._model = model
+
+    @property
+    def plan(self) -> Plan:
+        """A file has no plan.
+
+        Raises:
+            TargetError: always.
+        """
+        raise TargetError("a loaded .onnx model has no graph and no plan; compile the module to look at them")
+
+    def model_bytes(self, mode: Mode = "run") -> bytes:
+        """The content of the file.
+
+        Raises:
+            TargetError: records are asked for, and the file has none.
+        """
+        if mode == "record" and not self.signature.records:
+            raise TargetError(
+                format_error(
+                    "this .onnx file has no recorded values",
+                    where=self.signature.name,
+                    hint='write it with save("net.onnx", record=True)',
+                )
+            )
+        return self._model
+
+    def set_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """A file has no parameters to set.
+
+        Raises:
+            ParameterError: always; says what to do.
+        """
+        raise ParameterError(
+            format_error(
+                "a loaded .onnx model has no parameters to set: they are constants of the file",
+                where=self.signature.name,
+                hint="set them on the module, compile it for onnx, and save it again",
+            )
+        )
+
+    def _execute(self, mode: Mode, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+        if mode != "step":
+            outputs, following, records = super()._execute("run", inputs, states)
+            self.model_bytes(mode)
+            return outputs, following, records if mode == "record" else []
+        outputs, following, _ = super()._execute("run", [array[:, None] for array in inputs], states)
+        return [output[:, 0] for output in outputs], following, []
+
+
+def _no_build(plan: Plan) -> NoReturn:
+    raise TargetError("a loaded .onnx model cannot be built again")
+
+
+NO_PLANS: Any = None
+
+
+def load(path: Any) -> OnnxFileRuntime:
+    """Load an ``.onnx`` file that graphpool has written.
+
+    Raises:
+        ModelFileError: it cannot be read, is no ONNX model, or none of graphpool's.
+    """
+    try:
+        model = Path(path).read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"cannot read {str(path)!r}: {error.strerror}") from error
+    try:
+        session = make_session(model)
+    except Exception as error:  # onnxruntime has a class for each failure, and no common base but this one
+        raise ModelFileError(f"{str(path)!r} is no ONNX model that onnxruntime can run: {error}") from error
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ModelFileError(
+            format_error(
+                f"{str(path)!r} is an ONNX model, but not one that graphpool has written",
+                hint="run it with onnxruntime itself",
+            )
+        )
+    runtime = OnnxFileRuntime(model, _read_signature(str(path), text))
+    runtime._sessions["run"] = session
+    return runtime
+
+
+def _read_signature(path: str, text: str) -> Signature:
+    try:
+        stored = json.loads(text)
+        if stored["format_version"] != FORMAT_VERSION:
+            raise ModelFileError(
+                f"{path!r} has format version {stored['format_version']}; this graphpool reads {FORMAT_VERSION}"
+            )
+        return Signature(
+            name=str(stored["name"]),
+            dt=None if stored["dt"] is None else float(stored["dt"]),
+            inputs=tuple(map(_read_port, stored["inputs"])),
+            outputs=tuple(map(_read_port, stored["outputs"])),
+            states=tuple(map(_read_state, stored["states"])),
+            records=tuple(map(_read_port, stored["records"])),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{path!r} has metadata that graphpool cannot read: {error!r}") from error
+
+
+def _read_type(entry: Mapping[str, Any]) -> TensorType:
+    return TensorType(DTYPES[entry["dtype"]], tuple(int(n) for n in entry["shape"]))
+
+
+def _read_port(entry: Mapping[str, Any]) -> PortSignature:
+    return PortSignature(str(entry["name"]), _read_type(entry), str(entry.get("kind", "continuous")))
+
+
+def _read_state(entry: Mapping[str, Any]) -> StateSignature:
+    type_ = _read_type(entry)
+    init = np.broadcast_to(np.asarray(entry["init"], dtype=np.float64), type_.shape)
+    return StateSignature(str(entry["name"]), type_, Literal(init.astype(type_.dtype)))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: into a temporary one beside it, which then takes its name."""
+    handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+

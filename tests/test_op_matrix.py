@@ -1,0 +1,188 @@
+"""The op matrix: op x sample x target x rate of each operand, whole and in one step, hoisted and not.
+
+For each op one graph holds every sample at every combination of rates, so that a target compiles it once. The oracle is
+the row's kernel in NumPy, step by step and sample by sample, and the type that NumPy gives.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+import graphpool
+from graphpool.graph import Attributes, Graph, GraphBuilder, type_of
+from graphpool.graph.types import Array
+from graphpool.ops import OPS, Op, Sample, evaluate, infer_type
+from graphpool.plan import Rate, infer_rates
+
+TARGETS = ("numpy", "jax", "onnx")
+BATCH = 2
+RUNS = (("always", 5), ("never", 1), ("always", 1), ("never", 5))
+
+
+def rate_combinations(count: int) -> list[tuple[Rate, ...]]:
+    """All for one or two operands; for more, each operand once at each rate against streams and parameters."""
+    if count <= 2:
+        return list(product(Rate, repeat=count))
+    chosen = {(rate,) * count for rate in Rate}
+    for place, rate, others in product(range(count), Rate, (Rate.STREAM, Rate.PARAM)):
+        chosen.add(tuple(rate if i == place else others for i in range(count)))
+    return sorted(chosen)
+
+
+class Case:
+    """One node of the matrix: its operands over batch and time, and what it should give."""
+
+    def __init__(self, op: Op, sample: Sample, rates: tuple[Rate, ...], steps: int) -> None:
+        self.op, self.sample, self.rates = op, sample, rates
+        self.arrays = [np.asarray(arg) for arg in sample.args]
+        self.streams = [self._over_time(array, steps) for array in self.arrays]
+        self.attrs = Attributes(sample.attrs)
+
+    @staticmethod
+    def _over_time(array: Array, steps: int) -> Array:
+        """Each step of each sample gets the operand's elements in another order."""
+        rolled = [[np.roll(array.ravel(), b * steps + t).reshape(array.shape) for t in range(steps)] for b in range(BATCH)]
+        return np.array(rolled)
+
+    def expected(self, steps: int) -> Array:
+        def one(b: int, t: int) -> Array:
+            args = [
+                stream[b, t] if rate is Rate.STREAM else array
+                for stream, array, rate in zip(self.streams, self.arrays, self.rates, strict=True)
+            ]
+            with np.errstate(all="ignore"):
+                result = evaluate(self.op.name, np, args, [a.ndim for a in args], self.attrs)
+            return np.asarray(result)
+
+        return np.array([[one(b, t) for t in range(steps)] for b in range(BATCH)])
+
+
+def build_graph(cases: list[Case]) -> tuple[Graph, dict[str, Array], dict[str, Array]]:
+    """One graph with all cases as outputs; the inputs' and the parameters' values beside it."""
+    builder = GraphBuilder("matrix", 0.001, infer_type)
+    inputs: dict[str, Array] = {}
+    params: dict[str, Array] = {}
+    known: dict[tuple[object, ...], int] = {}
+
+    def operand(array: Array, stream: Array, rate: Rate) -> int:
+        key = (array.dtype.str, array.shape, array.tobytes(), rate)
+        if key not in known:
+            if rate is Rate.CONST:
+                known[key] = builder.constant(array)
+            elif rate is Rate.PARAM:
+                name = f"p{len(params)}"
+                params[name] = array
+                known[key] = builder.param(name, type_of(array))
+            else:
+                name = f"x{len(inputs)}"
+                inputs[name] = stream
+                known[key] = builder.input(name, type_of(array))
+        return known[key]
+
+    for number, case in enumerate(cases):
+        args = [operand(*triple) for triple in zip(case.arrays, case.streams, case.rates, strict=True)]
+        builder.output(f"y{number}", builder.add(case.op.name, args, case.attrs))
+    return builder.build(), inputs, params
+
+
+def assert_close(actual: Array, expected: Array, ulps: float, what: str) -> None:
+    """Equal dtypes and shapes; NaN where NaN; numbers within so many units of the last place."""
+    assert actual.dtype == expected.dtype, f"{what}: {actual.dtype} is not {expected.dtype}"
+    assert actual.shape == expected.shape, f"{what}: {actual.shape} is not {expected.shape}"
+    if expected.dtype.kind != "f":
+        assert np.array_equal(actual, expected), f"{what}: {actual} is not {expected}"
+        return
+    same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
+    with np.errstate(all="ignore"):
+        room = ulps * np.spacing(np.maximum(abs(actual), abs(expected)))
+        near = abs(actual - expected) <= room
+    wrong = ~(same | near)
+    assert not wrong.any(), f"{what}: {actual[wrong][:4]} is not {expected[wrong][:4]}"
+
+
+def cases_of(op: Op, steps: int) -> list[Case]:
+    return [
+        Case(op, sample, rates, steps)
+        for sample in op.samples()
+        for rates in rate_combinations(len(sample.args))
+        if any(rate is Rate.STREAM for rate in rates)
+    ]
+
+
+def runs_of(target: str) -> tuple[tuple[str, int], ...]:
+    return RUNS[:2] if target == "jax" else RUNS
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", list(OPS))
+def test_target_agrees_with_the_kernel_step_by_step(name: str, target: str) -> None:
+    op = OPS[name]
+    for hoist, steps in runs_of(target):
+        cases = cases_of(op, steps)
+        graph, inputs, params = build_graph(cases)
+        run = graphpool.compile(graph, target, dtype="float64", hoist=hoist, parameters=params)
+        outputs = run({name: array for name, array in inputs.items()} if len(inputs) > 1 else [*inputs.values()][0])[0]
+        for number, case in enumerate(cases):
+            actual = outputs[f"y{number}"]
+            what = f"{target} {name} {case.rates} {[a.shape for a in case.arrays]} {case.attrs} {hoist} T={steps}"
+            assert_close(actual, case.expected(steps), op.tolerance, what)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", list(OPS))
+def test_one_step_agrees_with_the_kernel(name: str, target: str) -> None:
+    op = OPS[name]
+    cases = cases_of(op, 1)
+    graph, inputs, params = build_graph(cases)
+    run = graphpool.compile(graph, target, dtype="float64", parameters=params)
+    x = {name: array[:, 0] for name, array in inputs.items()}
+    outputs = run.step(x if len(x) > 1 else [*x.values()][0])
+    for number, case in enumerate(cases):
+        assert_close(outputs[f"y{number}"], case.expected(1)[:, 0], op.tolerance, f"{target} {name} {case.rates}")
+
+
+@pytest.mark.parametrize("name", list(OPS))
+def test_inferred_type_is_the_one_that_numpy_gives(name: str) -> None:
+    op = OPS[name]
+    for sample in op.samples():
+        arrays = [np.asarray(arg) for arg in sample.args]
+        attrs = Attributes(sample.attrs)
+        inferred = infer_type(name, tuple(type_of(array) for array in arrays), attrs)
+        with np.errstate(all="ignore"):
+            result = np.asarray(evaluate(name, np, arrays, [array.ndim for array in arrays], attrs))
+        assert inferred == type_of(result), f"{name} {attrs}"
+
+
+@pytest.mark.parametrize("name", list(OPS))
+def test_constant_and_parameter_operands_give_the_same_as_streams(name: str) -> None:
+    """What is folded or computed once leaves as a stream of equal values."""
+    op = OPS[name]
+    sample = next(iter(op.samples()))
+    cases = [Case(op, sample, (rate,) * len(sample.args), 3) for rate in (Rate.CONST, Rate.PARAM)]
+    unclocked, _, params = build_graph(cases)
+    graph = _with_an_input(unclocked)
+    for target in TARGETS:
+        run = graphpool.compile(graph, target, dtype="float64", parameters=params)
+        outputs = run(np.zeros((BATCH, 3)))[0]
+        for number, case in enumerate(cases):
+            assert_close(outputs[f"y{number}"], case.expected(3), op.tolerance, f"{target} {name} {case.rates}")
+
+
+def _with_an_input(graph: Graph) -> Graph:
+    """The same graph with an input that nothing reads, which gives batch and time."""
+    from graphpool.passes.rewrite import Rewrite
+
+    rewrite = Rewrite(graph)
+    rewrite.builder.input("clock", type_of(np.zeros(())))
+    return rewrite.run(lambda *_: None)
+
+
+def test_every_op_has_samples_at_every_rank_that_it_allows() -> None:
+    for op in OPS.values():
+        samples = list(op.samples())
+        assert samples, op.name
+        rates = infer_rates(build_graph(cases_of(op, 1))[0])
+        assert Rate.STREAM in rates, op.name
