@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
+from graphpool.errors import InputError, format_error
 from graphpool.graph import Value
 from graphpool.graph.types import Array
 from graphpool.nested import flatten, nest
-from graphpool.plan import Plan, compute_once
+from graphpool.plan import Plan
 from graphpool.runtimes.base import Runtime
 
 
@@ -48,9 +49,62 @@ class JaxRuntime(Runtime):
             x: ``(*sample)`` or ``(B, *sample)``; the output and new state have a batch axis if x has one.
             once: as for :meth:`apply`.
         """
+        is_batched = self._port_arrays(x, outer=1)[1]
         output, following, _ = self._apply("pure_step", params, state, x, once)
-        return output, following
+        if is_batched:
+            return output, following
+        return first_samples(output), first_samples(following)
 
     def once(self) -> dict[Value, Array]:
         """What depends on parameters alone, from the present parameters in float64, rounded: for ``apply``."""
-        return self._handed_to("run")
+        plans = self.artifact.plans
+        pure = self._pure_plan("pure").graph
+        return {
+            plans.pure_values[value]: array.astype(pure.type(plans.pure_values[value]).dtype)
+            for value, array in self._handed_to("record").items()
+        }
+
+    def _apply(
+        self, mode: Literal["pure", "pure_step"], params: Mapping[str, Any], state: Mapping[str, Any], x: Any, once: Any
+    ) -> tuple[Any, Any, Any]:
+        arrays, _ = self._port_arrays(x, outer=2 if mode == "pure" else 1)
+        plan = self._pure_plan(mode)
+        if mode not in self._programs:
+            self._programs[mode] = self.artifact.build(plan)
+        outputs, following, records = self._programs[mode].pure(
+            dict(flatten(params)), dict(flatten(state)), arrays, once
+        )
+        new_state = {entry.name: array for entry, array in zip(self.signature.states, following, strict=True)}
+        recorded = {entry.name: array for entry, array in zip(self.signature.records, records, strict=True)}
+        return self._delivered(outputs), nest(new_state), nest(recorded)
+
+    def _pure_plan(self, mode: Literal["pure", "pure_step"]) -> Plan:
+        plan: Plan = getattr(self.artifact.plans, mode)
+        return plan
+
+    def _port_arrays(self, x: Any, outer: int) -> tuple[list[Any], bool]:
+        """The inputs with a batch axis, and whether they had one; they may be values that JAX traces."""
+        ports = self.signature.inputs
+        given = x if isinstance(x, Mapping) else {ports[0].name: x}
+        if set(given) != {port.name for port in ports}:
+            names = ", ".join(port.name for port in ports)
+            raise InputError(format_error(f"inputs {sorted(given)}", hint=f"the ports are {names}"))
+        arrays, batched = [], True
+        for port in ports:
+            array, rank = given[port.name], port.type.rank
+            wanted = (rank + outer, rank + outer - 1)
+            if array.ndim not in wanted or array.shape[array.ndim - rank :] != port.type.shape:
+                raise InputError(
+                    f"input {port.name!r} wants {outer} axes before {port.type.shape} (the batch axis may be left "
+                    f"out), got an array of shape {array.shape}"
+                )
+            batched = array.ndim == rank + outer
+            arrays.append(array if batched else array[None])
+        return arrays, batched
+
+
+def first_samples(tree: Any) -> Any:
+    """A tree of batches with the first sample of each."""
+    if isinstance(tree, Mapping):
+        return {name: first_samples(item) for name, item in tree.items()}
+    return tree[0]

@@ -15,14 +15,14 @@ import onnxruntime
 from graphpool.artifact import FORMAT_VERSION, Artifact, PortSignature, Signature, StateSignature
 from graphpool.errors import ModelFileError, ParameterError, TargetError, format_error
 from graphpool.graph import Literal, TensorType
-from graphpool.graph.types import SHORT_NAMES, Array
+from graphpool.graph.types import SHORT_NAMES, Array, DType
 from graphpool.plan import Plan
 from graphpool.runtimes.base import Arrays, Mode, Runtime
 
 SUFFIX = ".onnx"
 ERRORS_ONLY = 3
-METADATA_KEY = "graphpool.signature"
-DTYPES = {short: dtype for dtype, short in SHORT_NAMES.items()}
+SIGNATURE_KEY, VERSION_KEY = "graphpool.signature", "graphpool.format_version"
+DTYPES = {dtype.name: dtype for dtype in SHORT_NAMES}
 
 
 def make_session(model: bytes) -> Any:
@@ -46,7 +46,7 @@ class OnnxRuntime(Runtime):
 
     def model_bytes(self, mode: Mode = "run") -> bytes:
         """The ONNX model of a whole evolution (``"run"``), one that also returns records, or one time step."""
-        model: bytes = self._program(mode).serialized(self._handed_to(mode))
+        model: bytes = self._program(mode).file(self._handed_to(mode))
         return model
 
     def save(self, path: Any, *, record: bool = False) -> None:
@@ -169,15 +169,18 @@ def load(path: Any) -> OnnxFileRuntime:
         session = make_session(model)
     except Exception as error:  # onnxruntime has a class for each failure, and no common base but this one
         raise ModelFileError(f"{str(path)!r} is no ONNX model that onnxruntime can run: {error}") from error
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is None:
+    metadata = session.get_modelmeta().custom_metadata_map
+    if SIGNATURE_KEY not in metadata:
         raise ModelFileError(
             format_error(
                 f"{str(path)!r} is an ONNX model, but not one that graphpool has written",
                 hint="run it with onnxruntime itself",
             )
         )
-    runtime = OnnxFileRuntime(model, _read_signature(str(path), text))
+    version = metadata.get(VERSION_KEY)
+    if version != str(FORMAT_VERSION):
+        raise ModelFileError(f"{str(path)!r} has format version {version}; this graphpool reads {FORMAT_VERSION}")
+    runtime = OnnxFileRuntime(model, _read_signature(str(path), metadata[SIGNATURE_KEY]))
     runtime._sessions["run"] = session
     return runtime
 
@@ -185,10 +188,6 @@ def load(path: Any) -> OnnxFileRuntime:
 def _read_signature(path: str, text: str) -> Signature:
     try:
         stored = json.loads(text)
-        if stored["format_version"] != FORMAT_VERSION:
-            raise ModelFileError(
-                f"{path!r} has format version {stored['format_version']}; this graphpool reads {FORMAT_VERSION}"
-            )
         return Signature(
             name=str(stored["name"]),
             dt=None if stored["dt"] is None else float(stored["dt"]),
@@ -198,8 +197,6 @@ def _read_signature(path: str, text: str) -> Signature:
             records=tuple(map(_read_port, stored["records"])),
         )
     except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, ModelFileError):
-            raise
         raise ModelFileError(f"{path!r} has metadata that graphpool cannot read: {error!r}") from error
 
 
@@ -213,8 +210,17 @@ def _read_port(entry: Mapping[str, Any]) -> PortSignature:
 
 def _read_state(entry: Mapping[str, Any]) -> StateSignature:
     type_ = _read_type(entry)
-    init = np.broadcast_to(np.asarray(entry["init"], dtype=np.float64), type_.shape)
-    return StateSignature(str(entry["name"]), type_, Literal(init.astype(type_.dtype)))
+    stored = entry["init"]
+    numbers = stored["fill"] if isinstance(stored, Mapping) else stored
+    init = np.asarray(_read_numbers(numbers, type_.dtype), dtype=type_.dtype)
+    return StateSignature(str(entry["name"]), type_, Literal(np.broadcast_to(init, type_.shape)))
+
+
+def _read_numbers(item: Any, dtype: DType) -> Any:
+    """Numbers of strict JSON: NaN and infinities are written as strings."""
+    if isinstance(item, list):
+        return [_read_numbers(entry, dtype) for entry in item]
+    return float(item) if dtype.kind == "f" else item
 
 
 def write_whole(path: Path, content: bytes) -> None:

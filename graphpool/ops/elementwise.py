@@ -26,6 +26,7 @@ from graphpool.ops.table import Sample, Trait, op
 
 PLAIN = (Trait.ELEMENTWISE,)
 SWAPS = (Trait.ELEMENTWISE, Trait.COMMUTATIVE)
+SIGN_OF_ZERO = "the sign of a zero (onnx)"
 JUMPS = (Trait.ELEMENTWISE, Trait.DISCRETE)
 
 
@@ -41,10 +42,10 @@ op("div", type=elementwise(2, is_float), kernel=lambda xp, x, y: xp.true_divide(
    tolerance=1)
 op("mod", type=elementwise(2, is_number), kernel=lambda xp, x, y: xp.mod(x, y), traits=JUMPS, ufunc=np.remainder,
    samples=samples.elementwise(2, NUMBERS, special=False, nonzero=(1,)), tolerance=1,
-   doc="the remainder of floor division, with the sign of y", differs="an infinite operand; an integer y of 0")
+   doc="the remainder of floor division, with the sign of y", differs="an infinite operand; an integer y of 0; the sign of a zero (onnx)")
 op("pow", type=elementwise(2, is_number), kernel=lambda xp, x, y: xp.power(x, y), traits=PLAIN, ufunc=np.power,
    samples=samples.elementwise(2, NUMBERS, special=False, low=1), tolerance=4, doc="x to the power of y",
-   differs="an integer to a negative power (an error in NumPy)")
+   differs="an integer to a negative power (an error in NumPy), or to one above 63 (onnx)")
 op("neg", type=elementwise(1, is_number), kernel=lambda xp, x: -x, traits=PLAIN, ufunc=np.negative,
    samples=samples.elementwise(1, NUMBERS), doc="-x")
 op("abs", type=elementwise(1, is_number), kernel=lambda xp, x: xp.abs(x), traits=PLAIN, ufunc=np.absolute,
@@ -56,11 +57,14 @@ op("floor", type=elementwise(1, is_float), kernel=lambda xp, x: xp.floor(x), tra
 op("round", type=elementwise(1, is_float), kernel=lambda xp, x: xp.rint(x), traits=JUMPS, ufunc=np.rint,
    samples=samples.elementwise(1, FLOATS), doc="the nearest integer, halves to even")
 op("maximum", type=elementwise(2, is_number), kernel=lambda xp, x, y: xp.maximum(x, y), traits=SWAPS, ufunc=np.maximum,
-   samples=samples.elementwise(2, NUMBERS), doc="the larger one; NaN if either is NaN")
+   samples=samples.elementwise(2, NUMBERS), doc="the larger one; NaN if either is NaN",
+   differs=SIGN_OF_ZERO)
 op("minimum", type=elementwise(2, is_number), kernel=lambda xp, x, y: xp.minimum(x, y), traits=SWAPS, ufunc=np.minimum,
-   samples=samples.elementwise(2, NUMBERS), doc="the smaller one; NaN if either is NaN")
+   samples=samples.elementwise(2, NUMBERS), doc="the smaller one; NaN if either is NaN",
+   differs=SIGN_OF_ZERO)
 op("clip", type=elementwise(3, is_number), kernel=lambda xp, x, low, high: xp.minimum(xp.maximum(x, low), high),
-   traits=PLAIN, samples=samples.elementwise(3, NUMBERS), doc="x between low and high; high wins where they cross")
+   traits=PLAIN, samples=samples.elementwise(3, NUMBERS), doc="x between low and high; high wins where they cross",
+   differs=SIGN_OF_ZERO)
 
 # --- functions -------------------------------------------------------------------------------------------------------
 op("exp", type=elementwise(1, is_float), kernel=lambda xp, x: xp.exp(x), traits=PLAIN, ufunc=np.exp,
@@ -117,7 +121,7 @@ def _where_samples() -> Iterable[Sample]:
 
 
 op("where", type=_where_type, kernel=lambda xp, c, x, y: xp.where(c, x, y), traits=PLAIN, samples=_where_samples,
-   doc="x where the condition holds, else y")
+   doc="x where the condition holds, else y", differs=SIGN_OF_ZERO)
 
 
 def _cast_type(types: tuple[TensorType, ...], attrs: Attributes) -> TensorType:

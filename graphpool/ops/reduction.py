@@ -56,7 +56,7 @@ def _sum_kernel(xp: object, x: object, axes: tuple[int, ...], keepdims: bool) ->
 
 op("sum", type=_reduction(is_number), kernel=_sum_kernel, samples=_samples(NUMBERS, special=True), tolerance=4,
    doc="the sum over axes; small integers are cast to int64 first")
-_reduce("mean", "mean", is_float, FLOATS, "the mean over axes", tolerance=4)
+_reduce("mean", "mean", is_float, FLOATS, "the mean over axes", tolerance=4, needs_elements=True)
 _reduce("max", "max", is_number, NUMBERS, "the largest element over axes; NaN wins", needs_elements=True)
 _reduce("min", "min", is_number, NUMBERS, "the smallest element over axes; NaN wins", needs_elements=True)
 _reduce("any", "any", is_bool, (BOOL,), "whether any element over axes is true")

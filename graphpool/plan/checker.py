@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphpool.errors import PlanError
-from graphpool.graph import LEAF_OPS, Value
+from graphpool.graph import CONST, LEAF_OPS, Value
 from graphpool.plan.plan import Plan, Region
 from graphpool.plan.rates import Rate
 
@@ -23,7 +23,7 @@ def check_plan(plan: Plan) -> None:
 
 def _ready_before(plan: Plan) -> set[Value]:
     graph = plan.graph
-    ready = {value for value, rate in enumerate(plan.rates) if rate is Rate.CONST}
+    ready = {value for value, node in enumerate(graph.nodes) if node.op == CONST}
     ready |= {port.value for port in graph.inputs} | set(plan.handed)
     if plan.one_step:
         ready |= {state.current for state in graph.states}
@@ -32,7 +32,7 @@ def _ready_before(plan: Plan) -> set[Value]:
 
 def _once_problems(plan: Plan) -> Iterator[str]:
     made = {param.value for param in plan.graph.params}
-    made |= {value for value, rate in enumerate(plan.rates) if rate is Rate.CONST}
+    made |= {value for value, node in enumerate(plan.graph.nodes) if node.op == CONST}
     for value in plan.once:
         missing = [arg for arg in plan.graph.nodes[value].args if arg not in made]
         if missing:

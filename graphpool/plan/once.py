@@ -14,7 +14,6 @@ from graphpool.graph import CONST, Value
 from graphpool.graph.types import Array
 from graphpool.ops import evaluate
 from graphpool.plan.plan import Plan
-from graphpool.plan.rates import Rate
 
 
 def compute_once(plan: Plan, parameters: Mapping[str, Array]) -> dict[Value, Array]:
@@ -26,7 +25,7 @@ def compute_once(plan: Plan, parameters: Mapping[str, Array]) -> dict[Value, Arr
     graph = plan.graph
     made: dict[Value, Array] = {param.value: parameters[param.name] for param in graph.params}
     for value, node in enumerate(graph.nodes):
-        if node.op == CONST and plan.rates[value] is Rate.CONST:
+        if node.op == CONST:
             made[value] = node.attrs["place"].array
     with np.errstate(all="ignore"):
         for value in plan.once:

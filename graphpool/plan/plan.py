@@ -54,9 +54,9 @@ class Plan:
 
     Attributes:
         graph: the graph, after all passes.
-        once: param-rate nodes computed once per parameter set, in topological order.
-        handed: the values of param rate that regions, outputs or states read: parameters themselves and results
-            of ``once``. The runtime hands them over ready.
+        once: nodes that no stream reaches, computed once per parameter set, in topological order.
+        handed: the values that regions, outputs or states read and that are neither streams nor constants:
+            parameters themselves and results of ``once``. The runtime hands them over ready.
         regions: the stream part.
         hoist: ``"always"`` takes out of the loop whatever lies on no cycle; ``"never"`` keeps all in one scan.
         one_step: the plan runs one time step: one map region over the batch, the states read and returned.

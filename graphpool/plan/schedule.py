@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from graphpool.errors import TargetError, format_error
-from graphpool.graph import LEAF_OPS, STATE, Graph, Value
+from graphpool.graph import CONST, LEAF_OPS, STATE, Graph, Value
 from graphpool.plan.causality import check_causality
 from graphpool.plan.checker import check_plan
 from graphpool.plan.plan import HOISTS, Hoist, Plan, Region, RegionKind
@@ -46,7 +46,7 @@ def make_plan(graph: Graph, hoist: Hoist = "always", *, one_step: bool = False) 
     once = tuple(
         value
         for value, node in enumerate(graph.nodes)
-        if rates[value] is Rate.PARAM and node.op not in LEAF_OPS
+        if rates[value] is not Rate.STREAM and node.op not in LEAF_OPS
     )
     plan = Plan(graph, once, _handed(graph, rates, regions), regions, hoist, one_step)
     check_plan(plan)
@@ -144,7 +144,9 @@ def _reads_outside(graph: Graph, nodes: set[Value], states: set[int]) -> Iterato
 
 def _handed(graph: Graph, rates: tuple[Rate, ...], regions: tuple[Region, ...]) -> tuple[Value, ...]:
     read = {value for region in regions for value in region.invariants} | set(graph.roots())
-    return tuple(sorted(value for value in read if rates[value] is Rate.PARAM))
+    return tuple(
+        sorted(value for value in read if rates[value] is not Rate.STREAM and graph.nodes[value].op != CONST)
+    )
 
 
 def _unique(values: Iterable[Value]) -> tuple[Value, ...]:

@@ -185,8 +185,10 @@ def _axes(recorder: Recorder, axis: Any, rank: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(-rank, 0))
     wanted = axis if isinstance(axis, tuple) else (axis,)
+    if rank == 0 and all(item in (0, -1) for item in wanted):
+        return ()  # as NumPy does
     for item in wanted:
-        if not -rank <= int(item) < max(rank, 0):
+        if not -rank <= int(item) < rank:
             recorder.fail(f"axis {item} is out of bounds for an array of {rank} axes")
     return tuple(sorted(int(item) % rank - rank for item in wanted))
 

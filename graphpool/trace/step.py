@@ -239,6 +239,8 @@ class _StepTrace:
         except GraphpoolError:
             raise
         except Exception as error:
+            if self._recorder.failure is not None:
+                raise self._recorder.failure from error
             origin = raising_origin(error.__traceback__, shown)
             self._recorder.fail(f"{type(error).__name__}: {error}", origin=origin, cause=error)
         finally:

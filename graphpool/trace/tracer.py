@@ -134,7 +134,8 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
         )
         target = Tracer(self.recorder, view)
         # Where `v[1:] += x` has written through the view already, Python assigns that view to itself.
-        if isinstance(item, Tracer) and self.recorder.same(item.value, target.value):
+        viewed = isinstance(item, Tracer) and isinstance(item.storage, IndexView)
+        if viewed and self.recorder.same(item.value, target.value):
             return
         target.assign(operand_value(self.recorder, item, target.dtype), casting="unsafe")
 

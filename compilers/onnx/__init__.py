@@ -1,0 +1,1 @@
+"""The ONNX compiler: from a plan to a self-contained file of standard ops."""
