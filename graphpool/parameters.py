@@ -60,8 +60,8 @@ active_trace: ContextVar[TraceHooks | None] = ContextVar("active_trace", default
 class Constant:
     """Wraps a value so that a Parameter or State that is given it becomes a SimulationParameter.
 
-    ``LIF(8, threshold=Constant(1.0))`` has no parameter ``threshold``. ``Constant(None)`` stands for the default
-    of the argument, made constant.
+    ``LIF(8, threshold=Constant(1.0))`` has no parameter ``threshold``. ``Constant(None)`` stands for the
+    default of the argument, made constant.
 
     Args:
         value: any value: numbers, bools, arrays, lists, None.

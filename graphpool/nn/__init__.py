@@ -1,0 +1,1 @@
+"""Modules and how they combine: :mod:`graphpool.nn.modules` and :mod:`graphpool.nn.combinators`."""

@@ -1,0 +1,119 @@
+"""How a ``step`` runs: as NumPy, or under a trace.
+
+What goes in and what comes out are copies either way, so that in-place lines of a step never reach the
+caller's arrays, nor the caller's the states. Lives outside of ``nn/modules``, whose lines the tracer shows
+as model code.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from types import MethodType
+from typing import Any
+
+import numpy as np
+
+from graphpool.errors import InputError, TraceError, format_error
+from graphpool.parameters import active_trace, read_array
+
+Step = Callable[..., Any]
+
+_running: ContextVar[bool] = ContextVar("running_step", default=False)
+"""Whether a step runs as NumPy in this context."""
+
+_MARK = "__graphpool_step__"
+
+
+def in_numpy_step() -> bool:
+    """Whether a step runs as NumPy in this context."""
+    return _running.get()
+
+
+def refuse_in_step(what: str, where: str, hint: str) -> None:
+    """Raise where a step runs, as NumPy or under a trace.
+
+    Args:
+        what: what is done, for example ``reset_state()``.
+        where: the module it is done to.
+        hint: what to do instead.
+
+    Raises:
+        TraceError: a step runs.
+    """
+    if _running.get() or active_trace.get() is not None:
+        raise TraceError(format_error(f"{what} is called inside a step", where=where, hint=hint))
+
+
+def input_names(step: Step) -> list[str]:
+    """The names of a bound step's inputs: its arguments without a default, but for ``*args``, ``**kwargs``."""
+    found = inspect.signature(step).parameters.values()
+    named = [one for one in found if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    return [one.name for one in named if one.default is one.empty]
+
+
+def wrap_step(cls: type) -> None:
+    """Make ``cls.step`` run its NumPy code, or the trace's version of it; once for each function.
+
+    The function itself stays reachable as ``__wrapped__``. A step that a class inherits from a mixin is
+    wrapped, too.
+    """
+    raw = inspect.getattr_static(cls, "step", None)
+    if inspect.isfunction(raw) and not hasattr(raw, _MARK):
+        setattr(cls, "step", wrapped_step(raw))  # noqa: B010  (mypy knows no attribute step of a type)
+
+
+def wrapped_step(raw: Step) -> Step:
+    """The function that stands for a step on its class."""
+    optional = frozenset(
+        one.name for one in inspect.signature(raw).parameters.values() if one.default is not one.empty
+    )
+    positions = list(inspect.signature(raw).parameters)[1:]
+
+    @functools.wraps(raw)
+    def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        bound = MethodType(raw, self)
+        hooks = active_trace.get()
+        if hooks is not None:
+            return hooks.call_step(self, bound, args, kwargs)
+        if _running.get():
+            return _run(
+                bound, [_copied(item) for item in args], {n: _copied(item) for n, item in kwargs.items()}
+            )
+        self._refuse_batched_states()
+        names = positions + [f"*args[{number}]" for number in range(len(args))]
+        read = [_read_input(self, name, item, optional) for name, item in zip(names, args, strict=False)]
+        token = _running.set(True)
+        try:
+            return _run(
+                bound, read, {name: _read_input(self, name, item, optional) for name, item in kwargs.items()}
+            )
+        finally:
+            _running.reset(token)
+
+    setattr(step, _MARK, True)
+    return step
+
+
+def _run(bound: Step, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    return _copied_out(bound(*args, **kwargs))
+
+
+def _read_input(module: Any, name: str, item: Any, optional: frozenset[str]) -> Any:
+    """An input as a new array; an argument with a default is an option and stays what it is."""
+    if name in optional:
+        return _copied(item)
+    return read_array(item, f"{module.full_name}: input {name!r} of step", InputError)
+
+
+def _copied(item: Any) -> Any:
+    return np.array(item) if isinstance(item, (np.ndarray, np.generic)) else item
+
+
+def _copied_out(item: Any) -> Any:
+    if isinstance(item, (tuple, list)):
+        make = getattr(type(item), "_make", type(item))  # named tuples take their fields one by one
+        return make(_copied_out(entry) for entry in item)
+    return np.array(item) if isinstance(item, np.ndarray) else item
