@@ -85,12 +85,12 @@ class OnnxRuntime(Runtime):
         return self._run_session(self._session(mode), inputs, states)
 
     def _run_session(self, session: Any, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-        """The model's inputs are ports then states, its outputs are outputs, next states, records: in that order."""
+        """The model's inputs are ports, then states; its outputs are outputs, then records, then next states."""
         names = [entry.name for entry in session.get_inputs()]
         arrays = [np.ascontiguousarray(array) for array in (*inputs, *states)]
         results = session.run(None, dict(zip(names, arrays, strict=True)))
-        first, second = len(self.signature.outputs), len(self.signature.outputs) + len(states)
-        return results[:first], results[first:second], results[second:]
+        first, last = len(self.signature.outputs), len(results) - len(states)
+        return results[:first], results[last:], results[first:last]
 
 
 class OnnxFileRuntime(OnnxRuntime):

@@ -56,6 +56,7 @@ def _draw_trains(axes: Any, recording: Recording, times: Any, second: tuple[floa
             axes.eventplot(np.asarray(train)[chosen], lineoffsets=1 - row, linelengths=0.8, colors=color, linewidths=1.5)
         counts.append((len(inside), sum(i in matched for i in inside)))
     axes.set_yticks([1, 0], ["model", "cell"])
+    axes.set_ylim(-0.6, 1.6)
     (model, hits), (cell, found) = counts
     return (
         f"A grasshopper's auditory neuron: the cell fires {cell} times in this second, the model finds {found} of "

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from graphpool.errors import InputError, TraceError, format_error
+from graphpool.errors import InputError, ModuleError, TraceError, format_error
 from graphpool.parameters import active_trace, read_array
 
 Step = Callable[..., Any]
@@ -48,7 +48,7 @@ def refuse_in_step(what: str, where: str, hint: str) -> None:
 
 
 def input_names(step: Step) -> list[str]:
-    """The names of a bound step's inputs: its arguments without a default, but for ``*args``, ``**kwargs``."""
+    """The names of a bound step's inputs: its arguments without a default; not ``*args`` or ``**kwargs``."""
     found = inspect.signature(step).parameters.values()
     named = [one for one in found if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
     return [one.name for one in named if one.default is one.empty]
@@ -59,18 +59,31 @@ def wrap_step(cls: type) -> None:
 
     The function itself stays reachable as ``__wrapped__``. A step that a class inherits from a mixin is
     wrapped, too.
+
+    Raises:
+        ModuleError: ``step`` is no plain method.
     """
-    raw = inspect.getattr_static(cls, "step", None)
-    if inspect.isfunction(raw) and not hasattr(raw, _MARK):
+    raw = inspect.getattr_static(cls, "step")
+    if not inspect.isfunction(raw):
+        what = f"step is a {type(raw).__name__}"
+        raise ModuleError(
+            format_error(what, where=cls.__name__, hint="define a method: def step(self, x): ...")
+        )
+    # A decorator that copies the function's attributes copies the mark, too; it then names another function.
+    if getattr(raw, _MARK, None) is not raw:
         setattr(cls, "step", wrapped_step(raw))  # noqa: B010  (mypy knows no attribute step of a type)
 
 
 def wrapped_step(raw: Step) -> Step:
     """The function that stands for a step on its class."""
-    optional = frozenset(
-        one.name for one in inspect.signature(raw).parameters.values() if one.default is not one.empty
-    )
-    positions = list(inspect.signature(raw).parameters)[1:]
+    arguments = inspect.signature(raw).parameters
+    optional = frozenset(one.name for one in arguments.values() if one.default is not one.empty)
+    positions = list(arguments)[1:]
+
+    def read_inputs(self: Any, args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+        names = [*positions, *("*args" for _ in args)]
+        read = [_read_input(self, name, item, optional) for name, item in zip(names, args, strict=False)]
+        return read, {name: _read_input(self, name, item, optional) for name, item in kwargs.items()}
 
     @functools.wraps(raw)
     def step(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -79,26 +92,18 @@ def wrapped_step(raw: Step) -> Step:
         if hooks is not None:
             return hooks.call_step(self, bound, args, kwargs)
         if _running.get():
-            return _run(
-                bound, [_copied(item) for item in args], {n: _copied(item) for n, item in kwargs.items()}
-            )
+            inner = {name: _copied(item) for name, item in kwargs.items()}
+            return _copied_out(bound(*(_copied(item) for item in args), **inner))
         self._refuse_batched_states()
-        names = positions + [f"*args[{number}]" for number in range(len(args))]
-        read = [_read_input(self, name, item, optional) for name, item in zip(names, args, strict=False)]
+        inputs, named = read_inputs(self, args, kwargs)
         token = _running.set(True)
         try:
-            return _run(
-                bound, read, {name: _read_input(self, name, item, optional) for name, item in kwargs.items()}
-            )
+            return _copied_out(bound(*inputs, **named))
         finally:
             _running.reset(token)
 
-    setattr(step, _MARK, True)
+    setattr(step, _MARK, step)
     return step
-
-
-def _run(bound: Step, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    return _copied_out(bound(*args, **kwargs))
 
 
 def _read_input(module: Any, name: str, item: Any, optional: frozenset[str]) -> Any:

@@ -9,13 +9,12 @@ sum). They are marked inexact, and nothing that jumps (comparisons, ``floor``) r
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from hypothesis import assume
-from hypothesis import strategies as st
 
 from graphpool.functional import spike
 from graphpool.nn.modules import Module
@@ -143,6 +142,8 @@ IN_PLACE: dict[str, Callable[..., None]] = {
     "iadd": _iadd, "isub": _isub, "set": _set, "slice_iadd": _slice_iadd, "masked_set": _masked_set,
     "masked_isub": _masked_isub, "out": _out, "copyto": _copyto,
 }  # fmt: skip
+REARRANGEMENTS = ("transpose", "reshape", "ravel", "squeeze", "broadcast")
+"""Views that a step may not write through, or copies, depending on the layout."""
 INDEXED = ("set", "slice_iadd")
 JUMPING = ("masked_set", "masked_isub")
 
@@ -166,46 +167,7 @@ def execute(statement: Statement, variables: list[Any], module: Any) -> None:
 
 
 # --- drawing ---------------------------------------------------------------------------------------------------------
-class _Drawing:
-    """A program in the making, with its variables as NumPy has them at the first step."""
-
-    def __init__(self, draw: Any) -> None:
-        self.draw = draw
-        self.program = Program()
-        self.plain = _Plain()
-        self.values = starting_variables(self.plain, np.array([0.25, -1.5, 2.0]))
-        self.exact = [True] * len(self.values)
-        self.owned = [True, *[False] * len(PARAMETERS), *[True] * len(STATES)]
-
-    def fits(self, number: int, letter: str) -> bool:
-        value = np.asarray(self.values[number])
-        kind = value.dtype.kind
-        return {"e": kind == "f" and self.exact[number], "f": kind == "f", "i": kind == "i", "b": kind == "b"}[letter]
-
-    def pick(self, letter: str) -> int | None:
-        numbers = [n for n in range(len(self.values)) if self.fits(n, letter)]
-        return self.draw(st.sampled_from(numbers)) if numbers else None
-
-    def attempt(self, statement: Statement, exact: bool, owned: bool) -> bool:
-        """Run it on the sample arrays; keep it where NumPy accepts it."""
-        before = len(self.values)
-        try:
-            with np.errstate(all="ignore"):
-                execute(statement, self.values, self.plain)
-        except (ValueError, TypeError, IndexError, AttributeError):
-            del self.values[before:]
-            return False
-        if len(self.values) > before:
-            if np.size(self.values[-1]) > MAX_ELEMENTS or np.size(self.values[-1]) == 0 or np.ndim(self.values[-1]) > 4:
-                del self.values[before:]
-                return False
-            self.exact.append(exact)
-            self.owned.append(owned)
-        self.program.statements.append(statement)
-        return True
-
-
-class _Plain:
+class Plain:
     """Stands for the module while a program is drawn."""
 
     def __init__(self) -> None:
@@ -219,63 +181,113 @@ class _Plain:
         object.__setattr__(self, name, np.array(np.broadcast_to(value, present.shape), dtype=present.dtype))
 
 
-def _draw_pure(drawing: _Drawing) -> None:
-    kind = drawing.draw(st.sampled_from(sorted(PURE)))
-    letters = PURE[kind][0]
-    numbers = [drawing.pick(letter) for letter in letters.lstrip("~")]
-    if all(number is not None for number in numbers):
-        exact = not letters.startswith("~") and all(drawing.exact[n] for n in numbers if n is not None)
-        is_view = kind == "alias" and drawing.owned[numbers[0] or 0]
-        drawing.attempt(Statement(kind, tuple(n for n in numbers if n is not None)), exact, is_view)
-        if kind in ("copy", "zeros_like", "add", "where", "multiply", "negative") and drawing.values:
-            drawing.owned[-1] = drawing.owned[-1] or isinstance(drawing.values[-1], np.ndarray)
+class Drawing:
+    """A program in the making, with its variables as NumPy has them at the first step.
+
+    ``exact`` and ``writable`` tell of each variable whether all runtimes give it to the bit, and whether in-place lines
+    may change it. What is drawn first does not depend on how many statements follow, so a failure shrinks to a prefix.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.program = Program()
+        self.plain = Plain()
+        self.values = starting_variables(self.plain, np.array([0.25, -1.5, 2.0]))
+        self.exact = [True] * len(self.values)
+        self.writable = [True, *[False] * len(PARAMETERS), *[True] * len(STATES)]
+
+    def pick(self, letter: str) -> int | None:
+        """A variable that an operand of that letter may be; late ones more often."""
+        numbers = [number for number in range(len(self.values)) if self._fits(number, letter)]
+        if not numbers:
+            return None
+        return self.rng.choice(numbers if self.rng.random() < 0.5 else numbers[-4:])
+
+    def _fits(self, number: int, letter: str) -> bool:
+        kind = np.asarray(self.values[number]).dtype.kind
+        return kind == {"e": "f"}.get(letter, letter) and (letter != "e" or self.exact[number])
+
+    def attempt(self, statement: Statement, exact: bool = True, writable: bool = False) -> bool:
+        """Run a statement on the sample arrays; keep it where NumPy accepts it and its result stays small."""
+        before = len(self.values)
+        try:
+            with np.errstate(all="ignore"):
+                execute(statement, self.values, self.plain)
+        except (ValueError, TypeError, IndexError, AttributeError):
+            del self.values[before:]
+            return False
+        if len(self.values) > before:
+            made = self.values[-1]
+            if not 0 < np.size(made) <= MAX_ELEMENTS or np.ndim(made) > 4:
+                self.values.pop()
+                return False
+            self.exact.append(exact)
+            self.writable.append(writable and isinstance(made, np.ndarray))
+        self.program.statements.append(statement)
+        return True
+
+    # --- kinds of statements ---------------------------------------------------------------------------------------
+    def pure(self) -> bool:
+        """A function of variables."""
+        kind = self.rng.choice(sorted(PURE))
+        letters = PURE[kind][0]
+        numbers = [self.pick(letter) for letter in letters.lstrip("~")]
+        chosen = [number for number in numbers if number is not None]
+        if len(chosen) < len(numbers):
+            return False
+        exact = not letters.startswith("~") and all(self.exact[number] for number in chosen)
+        return self.attempt(Statement(kind, tuple(chosen)), exact, self._gives_writable(kind, chosen[0]))
+
+    def _gives_writable(self, kind: str, first: int) -> bool:
+        if kind == "alias":
+            return self.writable[first]
+        return kind not in REARRANGEMENTS
+
+    def in_place(self) -> bool:
+        """A line that changes a variable, and so every view and alias of it."""
+        kind = self.rng.choice(sorted(IN_PLACE))
+        operand = self.pick("e" if kind in JUMPING else "f")
+        targets = [
+            number
+            for number, value in enumerate(self.values)
+            if self.writable[number] and isinstance(value, np.ndarray) and value.dtype == np.float64
+            and (self.exact[number] or kind not in JUMPING)
+            and (not self.exact[number] or (operand is not None and self.exact[operand]))
+        ]  # fmt: skip
+        if operand is None or not targets:
+            return False
+        index = self.rng.choice(INDICES) if kind in INDEXED else None
+        return self.attempt(Statement(kind, (self.rng.choice(targets), operand), index))
+
+    def view(self) -> bool:
+        """A basic index of a variable."""
+        base = self.pick("f")
+        if base is None:
+            return False
+        return self.attempt(Statement("view", (base,), self.rng.choice(INDICES)), self.exact[base], self.writable[base])
+
+    def state(self) -> bool:
+        """Reading or assigning a state."""
+        name = self.rng.choice(sorted(STATES))
+        if self.rng.random() < 0.4:
+            return self.attempt(Statement("read", (), name), writable=True)
+        number = self.pick({"i": "i", "b": "b", "f": "e"}[STATES[name].dtype.kind])
+        return number is not None and self.attempt(Statement("write", (number,), name))
 
 
-def _draw_in_place(drawing: _Drawing) -> None:
-    kind = drawing.draw(st.sampled_from(sorted(IN_PLACE)))
-    targets = [
-        n for n, value in enumerate(drawing.values)
-        if drawing.owned[n] and isinstance(value, np.ndarray) and value.dtype == np.float64
-        and (kind not in JUMPING or drawing.exact[n])
-    ]  # fmt: skip
-    operand = drawing.pick("e" if kind in JUMPING else "f")
-    if not targets or operand is None:
-        return
-    target = drawing.draw(st.sampled_from(targets))
-    if drawing.exact[target] and not drawing.exact[operand]:
-        return
-    index = drawing.draw(st.sampled_from(INDICES)) if kind in INDEXED else None
-    drawing.attempt(Statement(kind, (target, operand), index), True, True)
+KINDS = (*[Drawing.pure] * 8, *[Drawing.in_place] * 3, *[Drawing.view] * 2, *[Drawing.state] * 3)
+MAX_TRIES = 40
+OUTPUTS = 4
 
 
-def _draw_view(drawing: _Drawing) -> None:
-    base = drawing.pick("f")
-    if base is not None:
-        index = drawing.draw(st.sampled_from(INDICES))
-        drawing.attempt(Statement("view", (base,), index), drawing.exact[base], drawing.owned[base])
-
-
-def _draw_state(drawing: _Drawing) -> None:
-    name = drawing.draw(st.sampled_from(sorted(STATES)))
-    if drawing.draw(st.booleans()):
-        drawing.attempt(Statement("read", (), name), True, True)
-        return
-    letter = {"i": "i", "b": "b", "f": "e"}[STATES[name].dtype.kind]
-    number = drawing.pick(letter)
-    if number is not None:
-        drawing.attempt(Statement("write", (number,), name), True, True)
-
-
-@st.composite
-def programs(draw: Any, max_statements: int = 14) -> Program:
-    """A random program with at least one output that the statements made."""
-    drawing = _Drawing(draw)
-    kinds = (_draw_pure, _draw_pure, _draw_pure, _draw_pure, _draw_in_place, _draw_view, _draw_state)
-    for _ in range(draw(st.integers(2, max_statements))):
-        draw(st.sampled_from(kinds))(drawing)
-    assume(drawing.program.statements)
-    count = len(drawing.values)
-    outputs = draw(st.lists(st.integers(max(0, count - 6), count - 1), min_size=1, max_size=3, unique=True))
-    drawing.program.outputs = tuple(outputs)
-    drawing.program.exact = [drawing.exact[number] for number in outputs]
+def draw_program(seed: int, length: int) -> Program:
+    """The first ``length`` statements of the program of a seed; its last variables leave the step."""
+    drawing = Drawing(seed)
+    for _ in range(length):
+        for _ in range(MAX_TRIES):
+            if drawing.rng.choice(KINDS)(drawing):
+                break
+    numbers = range(len(drawing.values))[-OUTPUTS:]
+    drawing.program.outputs = tuple(numbers)
+    drawing.program.exact = [drawing.exact[number] for number in numbers]
     return drawing.program

@@ -26,8 +26,7 @@ class Sequential(Module):
 
     Raises:
         ModuleError: something is no module, a name is taken, neighbours differ in size, or an argument is
-            given by
-            keyword: the shape and the kinds of ports are those of the first and the last module.
+            given by keyword: the shape and the kinds of ports are those of the first and the last module.
     """
 
     def __init__(self, *modules: Module | Mapping[str, Module], **kwargs: Any) -> None:

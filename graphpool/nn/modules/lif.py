@@ -4,7 +4,7 @@ For the input i, the synaptic currents I, the membrane v, the threshold h and th
 
 .. math::
     I_t &= (I_{t-1} + i_t + s_{t-1} W_{rec})\, e^{-dt / \tau_{syn}} \\
-    v'_t &= v_{t-1}\, e^{-dt / \tau_{mem}} + \sum_{syn} I_t + b \\
+    v'_t &= v_{t-1}\, e^{-dt / \tau_{mem}} + \big(\sum_{syn} I_t + b\big) \\
     s_t &= \min([v'_t \ge h] \lfloor v'_t / h \rfloor,\; s_{max}) \\
     v_t &= v'_t - s_t h
 
@@ -31,11 +31,10 @@ class LIF(Module):
     With S = Nin / Nout synapses a neuron, consecutive inputs belong to one neuron.
 
     Parameters: ``w_rec`` ``(Nout, Nin)`` (weights; only with ``has_rec``), ``tau_mem`` ``(Nout,)`` or ``()``
-        and
-    ``tau_syn`` ``(Nout, S)``, ``(1, S)`` or ``()`` in seconds (taus), ``bias`` (biases) and ``threshold``
+    and ``tau_syn`` ``(Nout, S)``, ``(1, S)`` or ``()`` in seconds (taus), ``bias`` (biases) and ``threshold``
     (thresholds), ``(Nout,)`` or ``()``. States, initially 0: ``spikes`` ``(Nout,)``, ``isyn`` ``(Nout, S)``,
     ``vmem`` ``(Nout,)``. Simulation parameters: ``max_spikes_per_dt``, ``dt`` in seconds. Record: ``irec``
-    ``(Nout, S)`` with ``has_rec``. All are float64 unless given as arrays of another dtype.
+    ``(Nout, S)`` with ``has_rec``. Parameters are float64 unless given as arrays of another dtype.
 
     Args:
         shape: ``N``, or ``(Nin, Nout)`` with Nin a multiple of Nout.
@@ -99,7 +98,7 @@ class LIF(Module):
         self.isyn = State(shape=(size_out, synapses), init_func=np.zeros)
         self.vmem = State(shape=size_out, init_func=np.zeros)
         self.max_spikes_per_dt = SimulationParameter(max_spikes_per_dt)
-        self.dt = SimulationParameter(dt)
+        self.dt = SimulationParameter(dt, shape=())
 
     def step(self, i: Any) -> Any:
         """Take one input ``(Nin,)``; returns the number of spikes ``(Nout,)``."""
@@ -109,7 +108,7 @@ class LIF(Module):
             self.record("irec", irec)
             i = i + irec
         self.isyn = (self.isyn + i) * np.exp(-self.dt / self.tau_syn)
-        vmem = self.vmem * np.exp(-self.dt / self.tau_mem) + self.isyn.sum(axis=-1) + self.bias
+        vmem = self.vmem * np.exp(-self.dt / self.tau_mem) + (self.isyn.sum(axis=-1) + self.bias)
         self.spikes = spike(vmem, self.threshold, max_spikes=self.max_spikes_per_dt)
         self.vmem = vmem - self.spikes * self.threshold
         return self.spikes

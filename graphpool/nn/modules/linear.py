@@ -16,9 +16,8 @@ from graphpool.parameters import Initialiser, Parameter
 class Linear(Module):
     """Weights, and biases on request.
 
-    Parameters: ``weight`` ``(Nin, Nout)`` of the family weights; ``bias`` ``(Nout,)`` of the family biases,
-        only with
-    ``has_bias``. Both are float64 unless given as arrays of another dtype.
+    Parameters: ``weight`` ``(Nin, Nout)`` (weights); ``bias`` ``(Nout,)`` (biases; only with ``has_bias``).
+    Both are float64 unless given as arrays of another dtype.
 
     Args:
         shape: ``(Nin, Nout)``.

@@ -21,7 +21,7 @@ read::
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from graphpool.errors import ModuleError, format_error
@@ -63,7 +63,7 @@ class Module(Registry):
 
     def __init__(
         self,
-        shape: int | Collection[int] | None = None,
+        shape: int | Sequence[int] | None = None,
         spiking_input: bool = False,
         spiking_output: bool = False,
     ) -> None:
@@ -296,3 +296,7 @@ class Module(Registry):
             for line in child._tree_lines(child_name, indent + "    ", seen)
         ]
         yield from [f"{shown} {{", *below, f"{indent}}}"] if below else [shown]
+
+
+# As for subclasses, so that a module without a step says so both ways of running it.
+wrap_step(Module)

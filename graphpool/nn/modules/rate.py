@@ -43,12 +43,9 @@ class Rate(Module):
     """Rate neurons.
 
     Parameters: ``w_rec`` ``(N, N)`` (weights; only with ``has_rec``), ``tau`` in seconds (taus), ``bias``
-        (biases),
-    ``threshold`` (thresholds); the last three ``(N,)`` or ``()``. State: ``x`` ``(N,)``, initially 0.
-    Simulation
-    parameters: ``dt`` in seconds, ``act_fn``. Record: ``rec_input`` ``(N,)`` with ``has_rec``. All are
-        float64 unless
-    given as arrays of another dtype.
+    (biases), ``threshold`` (thresholds); the last three ``(N,)`` or ``()``. State: ``x`` ``(N,)``, initially
+    0. Simulation parameters: ``dt`` in seconds, ``act_fn``. Record: ``rec_input`` ``(N,)`` with ``has_rec``.
+    Parameters are float64 unless given as arrays of another dtype.
 
     Args:
         shape: ``N`` or ``(N, N)``.
@@ -99,7 +96,7 @@ class Rate(Module):
         self.bias = Parameter(bias, "biases", np.zeros, [(size,), ()])
         self.threshold = Parameter(threshold, "thresholds", np.zeros, [(size,), ()])
         self.x = State(init_func=np.zeros, shape=size)
-        self.dt = SimulationParameter(dt)
+        self.dt = SimulationParameter(dt, shape=())
         self.act_fn = SimulationParameter(self._activation(activation_func))
         self._warn_of_short_taus(stacklevel=3)
 

@@ -1,8 +1,7 @@
 """The registry of a module: its parameters, states, simulation parameters and submodules, read as attributes.
 
 Their values lie in private dictionaries rather than among the instance's own attributes, so that each access
-comes by
-here: under a trace it goes to the trace, inside a NumPy step it follows the rules of steps.
+comes by here: under a trace it goes to the trace, inside a NumPy step it follows the rules of steps.
 """
 
 from __future__ import annotations
