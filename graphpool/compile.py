@@ -71,10 +71,8 @@ def compile(
     description = load_target(target)
     if dtype not in DTYPES:
         raise TargetError(format_error(f"dtype={dtype!r}", hint=f"one of {', '.join(map(repr, DTYPES))}"))
-    if isinstance(net, Graph):
-        graph, values, states = net, {}, {}
-    else:
-        graph, (values, states) = trace(net, input_shapes), module_values(net)
+    graph = net if isinstance(net, Graph) else trace(net, input_shapes)
+    values, states = ({}, {}) if isinstance(net, Graph) else module_values(net)
     artifact = make_artifact(graph, description, dtype, hoist, observers)
     values |= dict(flatten(parameters or {}))
     _check_parameters(graph, values)
@@ -86,9 +84,7 @@ def compile(
     return runtime
 
 
-def make_artifact(
-    graph: Graph, target: Any, dtype: str, hoist: Hoist, observers: Sequence[Observer] = ()
-) -> Artifact:
+def make_artifact(graph: Graph, target: Any, dtype: str, hoist: Hoist, observers: Sequence[Observer] = ()) -> Artifact:
     """Run the passes, make the plans, and compile the main one to see that the target can run it."""
     recorded, _ = run_passes(graph, PIPELINES[dtype], observers)
     silent, _ = run_passes(graph.replace(records=()), PIPELINES[dtype])

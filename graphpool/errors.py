@@ -17,9 +17,7 @@ from collections.abc import Iterable
 INDENT = "    "
 
 
-def format_error(
-    what: str, *, where: str = "", line: str = "", details: Iterable[str] = (), hint: str = ""
-) -> str:
+def format_error(what: str, *, where: str = "", line: str = "", details: Iterable[str] = (), hint: str = "") -> str:
     """Lay out one error message.
 
     Args:

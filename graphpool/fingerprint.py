@@ -32,7 +32,7 @@ def fingerprint(module: Any) -> Any:
     """A value that differs whenever the module would trace to another graph."""
     parts = []
     for path, child in walk(module):
-        registered = []
+        registered: list[Any] = []
         for name in child._registered_names(None):
             attribute = child._registered(name)
             if isinstance(attribute, (Parameter, State)):

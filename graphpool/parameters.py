@@ -46,9 +46,7 @@ class TraceHooks(Protocol):
     def record(self, module: Any, name: str, value: Any) -> None:
         """Mark a value that ``record=True`` shows."""
 
-    def call_step(
-        self, module: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def call_step(self, module: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run ``step``, the bound and unwrapped step of ``module``, as part of the trace."""
 
 

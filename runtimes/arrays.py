@@ -53,9 +53,7 @@ def _by_port(ports: Sequence[PortSignature], x: Any) -> Mapping[str, Any]:
             raise InputError(format_error(f"inputs {sorted(map(str, x))}", hint=f"the ports are {', '.join(names)}"))
         return x
     if len(ports) != 1:
-        raise InputError(
-            format_error(f"one array for {len(ports)} ports", hint=f"give a dict with {', '.join(names)}")
-        )
+        raise InputError(format_error(f"one array for {len(ports)} ports", hint=f"give a dict with {', '.join(names)}"))
     return {names[0]: x}
 
 
@@ -121,9 +119,7 @@ def read_values(
     unknown = [name for name in flat if name not in types]
     if unknown:
         raise error(
-            format_error(
-                f"no {what} {', '.join(map(repr, unknown))}", hint=f"there are {', '.join(types) or 'none'}"
-            )
+            format_error(f"no {what} {', '.join(map(repr, unknown))}", hint=f"there are {', '.join(types) or 'none'}")
         )
     return {name: _read_value(name, item, types[name], what, error, batched) for name, item in flat.items()}
 

@@ -258,4 +258,3 @@ class Runtime:
         if names == ["output"]:
             return outputs[0]
         return dict(zip(names, outputs, strict=True))
-

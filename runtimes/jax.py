@@ -23,7 +23,12 @@ class JaxRuntime(Runtime):
     """
 
     def apply(
-        self, params: Mapping[str, Any], state: Mapping[str, Any], x: Any, *, once: Mapping[Value, Any] | None = None
+        self,
+        params: Mapping[str, Any],
+        state: Mapping[str, Any],
+        x: Any,
+        *,
+        once: Mapping[Value, Any] | None = None,
     ) -> tuple[Any, Any, Any]:
         """A whole evolution as a pure function.
 
@@ -39,7 +44,12 @@ class JaxRuntime(Runtime):
         return self._apply("pure", params, state, x, once)
 
     def apply_step(
-        self, params: Mapping[str, Any], state: Mapping[str, Any], x: Any, *, once: Mapping[Value, Any] | None = None
+        self,
+        params: Mapping[str, Any],
+        state: Mapping[str, Any],
+        x: Any,
+        *,
+        once: Mapping[Value, Any] | None = None,
     ) -> tuple[Any, Any]:
         """One time step as a pure function, for a scan of your own: ``(params, state, x) -> (y, state)``.
 
@@ -65,7 +75,12 @@ class JaxRuntime(Runtime):
         }
 
     def _apply(
-        self, mode: Literal["pure", "pure_step"], params: Mapping[str, Any], state: Mapping[str, Any], x: Any, once: Any
+        self,
+        mode: Literal["pure", "pure_step"],
+        params: Mapping[str, Any],
+        state: Mapping[str, Any],
+        x: Any,
+        once: Any,
     ) -> tuple[Any, Any, Any]:
         arrays, _ = self._port_arrays(x, outer=2 if mode == "pure" else 1)
         plan = self._pure_plan(mode)

@@ -23,6 +23,7 @@ LONGEST = 400  # lines a file
 # graphpool/__init__.py. Files of one group may import each other.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "nested": set(),
     "parameters": {"errors"},
     "graph": {"errors"},
     "ops": {"errors", "graph"},
@@ -32,10 +33,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "passes": {"errors", "graph", "ops", "parameters"},
     "plan": {"errors", "graph", "ops", "parameters"},
     "artifact": {"errors", "graph", "plan"},
+    "fingerprint": {"parameters", "trace"},
     "nn": {"errors", "graph", "ops", "parameters", "functional", "timeseries"},
 }
-MAY_IMPORT["runtimes"] = set(MAY_IMPORT) - {"nn", "passes", "trace"}
-MAY_IMPORT["compilers"] = set(MAY_IMPORT) - {"nn", "runtimes"}
+MAY_IMPORT["runtimes"] = set(MAY_IMPORT) - {"nn", "passes", "trace", "fingerprint"}
+MAY_IMPORT["compilers"] = set(MAY_IMPORT) - {"nn", "runtimes", "fingerprint"}
 MAY_IMPORT["compile"] = set(MAY_IMPORT)
 MAY_IMPORT["public"] = set(MAY_IMPORT) - {"compilers", "runtimes"}
 

@@ -44,7 +44,9 @@ class Case:
     @staticmethod
     def _over_time(array: Array, steps: int) -> Array:
         """Each step of each sample gets the operand's elements in another order."""
-        rolled = [[np.roll(array.ravel(), b * steps + t).reshape(array.shape) for t in range(steps)] for b in range(BATCH)]
+        rolled = [
+            [np.roll(array.ravel(), b * steps + t).reshape(array.shape) for t in range(steps)] for b in range(BATCH)
+        ]
         return np.array(rolled)
 
     def expected(self, steps: int) -> Array:

@@ -125,9 +125,7 @@ def test_hard_dependencies(metadata: Message) -> None:
     requirements = [Requirement(line) for line in metadata.get_all("Requires-Dist", [])]
     hard = {each.name for each in requirements if each.marker is None or each.marker.evaluate({"extra": ""})}
     assert hard == {"numpy", "networkx", "scipy"}
-    assert [str(each) for each in requirements if not (each.specifier or each.extras)] == [], (
-        "without a range"
-    )
+    assert [str(each) for each in requirements if not (each.specifier or each.extras)] == [], "without a range"
 
 
 @pytest.mark.slow

@@ -159,9 +159,7 @@ def _settings() -> Iterator[None]:
         yield
 
 
-def _evaluate_plan(
-    plan: Plan, handed: Mapping[Value, Any], states: Sequence[Any], inputs: Sequence[Any]
-) -> Streams:
+def _evaluate_plan(plan: Plan, handed: Mapping[Value, Any], states: Sequence[Any], inputs: Sequence[Any]) -> Streams:
     """The plan over arrays with batch as the first axis; a trace turns it into one XLA program."""
     graph = plan.graph
     time_major = list(inputs) if plan.one_step else [jnp.swapaxes(array, 0, 1) for array in inputs]
@@ -193,9 +191,7 @@ def _constants(graph: Graph) -> Environment:
     return _barrier({value: jnp.asarray(place.array) for value, place in places})
 
 
-def _run_region(
-    plan: Plan, region: Region, env: Environment, present: Environment, leading: tuple[int, ...]
-) -> None:
+def _run_region(plan: Plan, region: Region, env: Environment, present: Environment, leading: tuple[int, ...]) -> None:
     """Add what the region makes to ``env``, and put its states after the last step into ``present``."""
     if region.kind == "scan":
         _scan(plan, region, env, present, leading)
@@ -212,9 +208,7 @@ def _run_nodes(graph: Graph, nodes: Sequence[Value], env: Environment) -> None:
         env[value] = evaluate(node.op, jnp, args, ranks, node.attrs, lowers.get(node.op))
 
 
-def _shift(
-    plan: Plan, region: Region, env: Environment, present: Environment, leading: tuple[int, ...]
-) -> None:
+def _shift(plan: Plan, region: Region, env: Environment, present: Environment, leading: tuple[int, ...]) -> None:
     state = plan.graph.states[region.states[0]]
     following = _lifted(plan, env, state.next, leading)
     if region.outputs:
@@ -222,9 +216,7 @@ def _shift(
     present[state.current] = following[-1]
 
 
-def _scan(
-    plan: Plan, region: Region, env: Environment, present: Environment, leading: tuple[int, ...]
-) -> None:
+def _scan(plan: Plan, region: Region, env: Environment, present: Environment, leading: tuple[int, ...]) -> None:
     carried = [plan.graph.states[place] for place in region.states]
     invariants = {value: env[value] for value in region.invariants}
 

@@ -75,7 +75,11 @@ class NumpyProgram:
         return outputs, [np.array(state) for state in following], records
 
     def _run_region(
-        self, region: Region, instructions: list[Instruction], env: Environment, present: Environment,
+        self,
+        region: Region,
+        instructions: list[Instruction],
+        env: Environment,
+        present: Environment,
         leading: tuple[int, ...],
     ) -> None:
         if region.kind == "scan":
@@ -94,7 +98,11 @@ class NumpyProgram:
         present[state.current] = following[-1]
 
     def _scan(
-        self, region: Region, instructions: list[Instruction], env: Environment, present: Environment,
+        self,
+        region: Region,
+        instructions: list[Instruction],
+        env: Environment,
+        present: Environment,
         leading: tuple[int, ...],
     ) -> None:
         graph = self.plan.graph

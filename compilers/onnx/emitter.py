@@ -78,9 +78,7 @@ class Emitter:
         outer: the emitter of the graph around a body.
     """
 
-    def __init__(
-        self, prefix: str, lead: Callable[[], str], leading: int, outer: Emitter | None = None
-    ) -> None:
+    def __init__(self, prefix: str, lead: Callable[[], str], leading: int, outer: Emitter | None = None) -> None:
         self.prefix = prefix
         self.leading = leading
         self.nodes: list[onnx.NodeProto] = []
@@ -101,9 +99,7 @@ class Emitter:
         """Write one node with one output, and return the output's name."""
         return self.emit_many(op, inputs, [name or self.fresh(op)], **attrs)[0]
 
-    def emit_many(
-        self, op: str, inputs: Iterable[Operand], outputs: Sequence[str], **attrs: Any
-    ) -> Sequence[str]:
+    def emit_many(self, op: str, inputs: Iterable[Operand], outputs: Sequence[str], **attrs: Any) -> Sequence[str]:
         """Write one node with given outputs."""
         names = [entry if isinstance(entry, str) else entry.name for entry in inputs]
         self._read.update(names)

@@ -45,9 +45,7 @@ def input_name(plan: Plan, place: int) -> str:
 
 def tensor_info(name: str, type_: TensorType, *leading: str) -> onnx.ValueInfoProto:
     """What a graph declares of an input or an output."""
-    return helper.make_tensor_value_info(
-        name, helper.np_dtype_to_tensor_dtype(type_.dtype), [*leading, *type_.shape]
-    )
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(type_.dtype), [*leading, *type_.shape])
 
 
 class MainGraph:
@@ -60,9 +58,7 @@ class MainGraph:
         self.outputs: list[onnx.ValueInfoProto] = []
         first = input_name(plan, 0)
         self._batch = cache(lambda: self.emitter.emit("Shape", first, start=0, end=1, name="dims.batch"))
-        self._lead = cache(
-            lambda: self.emitter.emit("Shape", f"{first}:steps", start=0, end=2, name="dims.lead")
-        )
+        self._lead = cache(lambda: self.emitter.emit("Shape", f"{first}:steps", start=0, end=2, name="dims.lead"))
         if plan.one_step:
             self.emitter = Emitter("", self._batch, 1)
         else:

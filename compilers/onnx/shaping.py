@@ -25,9 +25,7 @@ def _reshape(e: Emitter, call: Call) -> str:
 @lowers("transpose")
 def _transpose(e: Emitter, call: Call) -> str:
     rank = e.leading + call.type.rank
-    return e.emit(
-        "Transpose", call.args[0], perm=[*range(e.leading), *(rank + axis for axis in call.attrs["axes"])]
-    )
+    return e.emit("Transpose", call.args[0], perm=[*range(e.leading), *(rank + axis for axis in call.attrs["axes"])])
 
 
 @lowers("squeeze")

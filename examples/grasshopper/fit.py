@@ -119,9 +119,7 @@ def gammas(recording: Recording, trains: Trains, shifts: Floats) -> Floats:
     too_many = recording.duration / (2 * WINDOW)
     return np.array(
         [
-            coincidence_factor(
-                train * recording.dt + shift, recording.spike_times, recording.duration, WINDOW
-            )
+            coincidence_factor(train * recording.dt + shift, recording.spike_times, recording.duration, WINDOW)
             if len(train) < too_many
             else -1.0
             for train, shift in zip(trains, shifts, strict=True)

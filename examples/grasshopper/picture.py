@@ -52,8 +52,13 @@ def _draw_trains(axes: Any, recording: Recording, times: Any, second: tuple[floa
     counts = []
     for row, (train, matched) in enumerate(zip((times, recording.spike_times), partners, strict=True)):
         inside = [i for i, t in enumerate(train) if second[0] <= t < second[1]]
-        for color, chosen in ((HIT, [i for i in inside if i in matched]), (MISS, [i for i in inside if i not in matched])):
-            axes.eventplot(np.asarray(train)[chosen], lineoffsets=1 - row, linelengths=0.8, colors=color, linewidths=1.5)
+        for color, chosen in (
+            (HIT, [i for i in inside if i in matched]),
+            (MISS, [i for i in inside if i not in matched]),
+        ):
+            axes.eventplot(
+                np.asarray(train)[chosen], lineoffsets=1 - row, linelengths=0.8, colors=color, linewidths=1.5
+            )
         counts.append((len(inside), sum(i in matched for i in inside)))
     axes.set_yticks([1, 0], ["model", "cell"])
     axes.set_ylim(-0.6, 1.6)

@@ -70,9 +70,7 @@ def load_recording(number: int) -> Recording:
     )
 
 
-def match_spikes(
-    model_times: ArrayLike, cell_times: ArrayLike, window: float = 2e-3
-) -> list[tuple[int, int]]:
+def match_spikes(model_times: ArrayLike, cell_times: ArrayLike, window: float = 2e-3) -> list[tuple[int, int]]:
     """Match spikes of two trains one to one, at most `window` apart, as many as can be.
 
     Goes through both trains in order of time and pairs the two earliest unmatched spikes if they are within
@@ -102,9 +100,7 @@ def match_spikes(
     return pairs
 
 
-def coincidence_factor(
-    model_times: ArrayLike, cell_times: ArrayLike, duration: float, window: float = 2e-3
-) -> float:
+def coincidence_factor(model_times: ArrayLike, cell_times: ArrayLike, duration: float, window: float = 2e-3) -> float:
     """Coincidence factor Gamma of a model's spikes with a cell's: 1 is perfect, 0 is chance.
 
     Gamma = (N_coinc - <N_coinc>) / (0.5 (N_data + N_model)) / (1 - 2 nu window), where N_coinc counts the
@@ -133,8 +129,6 @@ def coincidence_factor(
         return 0.0
     by_chance = 2 * window * n_model / duration
     if by_chance >= 1:
-        raise ValueError(
-            f"the model's {n_model / duration:.0f} spikes per second fill every window of {window} s"
-        )
+        raise ValueError(f"the model's {n_model / duration:.0f} spikes per second fill every window of {window} s")
     coincident = len(match_spikes(model_times, cell_times, window))
     return (coincident - by_chance * n_cell) / (0.5 * (n_cell + n_model)) / (1 - by_chance)

@@ -17,6 +17,7 @@ from graphpool.graph.graph import (
     State,
     Value,
 )
+from graphpool.graph.rates import Rate, infer_rates
 from graphpool.graph.types import Attributes, Literal, TensorType, type_of
 
 __all__ = [
@@ -34,10 +35,12 @@ __all__ = [
     "Output",
     "Param",
     "Port",
+    "Rate",
     "Record",
     "State",
     "TensorType",
     "Value",
+    "infer_rates",
     "type_of",
     "verify",
 ]

@@ -214,16 +214,19 @@ def _table_problems(graph: Graph) -> Iterable[str]:
         current, following = graph.type(state.current), graph.type(state.next)
         if not current == following == type_of(state.init.array):
             yield f"state {state.name}: current {current}, next {following}, init {type_of(state.init.array)}"
-    for entry in (*graph.inputs, *graph.states):
+    clocked: tuple[Port | State, ...] = (*graph.inputs, *graph.states)
+    for entry in clocked:
         if entry.clock != 1:
             yield f"{entry.name}: clock {entry.clock}; only 1 is supported"
-    for port in (*graph.inputs, *graph.outputs):
+    ports: tuple[Port | Output, ...] = (*graph.inputs, *graph.outputs)
+    for port in ports:
         if port.kind not in KINDS:
             yield f"{port.name}: kind {port.kind!r} is none of {', '.join(KINDS)}"
 
 
 def _name_problems(graph: Graph) -> Iterable[str]:
-    values = [entry.name for entry in (*graph.inputs, *graph.params, *graph.states)]
+    entries: tuple[Port | Param | State, ...] = (*graph.inputs, *graph.params, *graph.states)
+    values = [entry.name for entry in entries]
     for names in (values, [output.name for output in graph.outputs], [rec.name for rec in graph.records]):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

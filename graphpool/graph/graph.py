@@ -133,7 +133,8 @@ class Graph:
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """A name for each value: the user's for inputs, parameters and states, else its number among the others."""
-        named = {entry.value: entry.name for entry in (*self.inputs, *self.params)}
+        leaves: tuple[Port | Param, ...] = (*self.inputs, *self.params)
+        named = {entry.value: entry.name for entry in leaves}
         named |= {state.current: state.name for state in self.states}
         labels, number = [], 0
         for value, node in enumerate(self.nodes):

@@ -21,8 +21,7 @@ def print_graph(graph: Graph) -> str:
     lines = [_header(graph)]
     lines += [f"  param %{param.name}: {graph.type(param.value)}" for param in graph.params]
     lines += [
-        f"  state %{state.name}: {graph.type(state.current)} = {_initial(state.init.array)}"
-        for state in graph.states
+        f"  state %{state.name}: {graph.type(state.current)} = {_initial(state.init.array)}" for state in graph.states
     ]
     for value, node in enumerate(graph.nodes):
         if node.op not in LEAF_OPS:
@@ -75,7 +74,6 @@ def _scalar(item: Any, dtype: DType) -> str:
         plain = item == 0 or 1e-4 <= abs(item) < 1e6
         return str(np.format_float_positional(item, trim="0") if plain else np.format_float_scientific(item, trim="0"))
     return "nan" if np.isnan(item) else ("inf" if item > 0 else "-inf")
-
 
 
 def _initial(array: Array) -> str:

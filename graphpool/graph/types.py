@@ -1,7 +1,7 @@
 """Types of values: a dtype and a shape, for one time step of one sample.
 
 Batch and time are not in the type; compilers add them as leading axes. Beside the type, each value has a *rate*,
-inferred by :mod:`graphpool.plan.rates`: ``const`` (known when compiling), ``param`` (known once per parameter set)
+inferred by :mod:`graphpool.graph.rates`: ``const`` (known when compiling), ``param`` (known once per parameter set)
 or ``stream`` (new at each step).
 """
 

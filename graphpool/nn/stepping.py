@@ -66,9 +66,7 @@ def wrap_step(cls: type) -> None:
     raw = inspect.getattr_static(cls, "step")
     if not inspect.isfunction(raw):
         what = f"step is a {type(raw).__name__}"
-        raise ModuleError(
-            format_error(what, where=cls.__name__, hint="define a method: def step(self, x): ...")
-        )
+        raise ModuleError(format_error(what, where=cls.__name__, hint="define a method: def step(self, x): ..."))
     # A decorator that copies the function's attributes copies the mark, too; it then names another function.
     if getattr(raw, _MARK, None) is not raw:
         setattr(cls, "step", wrapped_step(raw))  # noqa: B010  (mypy knows no attribute step of a type)

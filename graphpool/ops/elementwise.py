@@ -31,57 +31,194 @@ JUMPS = (Trait.ELEMENTWISE, Trait.DISCRETE)
 
 
 # --- arithmetic ------------------------------------------------------------------------------------------------------
-op("add", type=elementwise(2, is_number), kernel=lambda xp, x, y: x + y, traits=SWAPS, ufunc=np.add,
-   samples=samples.elementwise(2, NUMBERS), doc="x + y")
-op("sub", type=elementwise(2, is_number), kernel=lambda xp, x, y: x - y, traits=PLAIN, ufunc=np.subtract,
-   samples=samples.elementwise(2, NUMBERS), doc="x - y")
-op("mul", type=elementwise(2, is_number), kernel=lambda xp, x, y: x * y, traits=SWAPS, ufunc=np.multiply,
-   samples=samples.elementwise(2, NUMBERS), doc="x * y")
-op("div", type=elementwise(2, is_float), kernel=lambda xp, x, y: xp.true_divide(x, y), traits=PLAIN,
-   ufunc=np.true_divide, samples=samples.elementwise(2, FLOATS), doc="x / y; integers are cast to float64 first",
-   tolerance=1)
-op("mod", type=elementwise(2, is_number), kernel=lambda xp, x, y: xp.mod(x, y), traits=JUMPS, ufunc=np.remainder,
-   samples=samples.elementwise(2, NUMBERS, special=False, nonzero=(1,)), tolerance=1,
-   doc="the remainder of floor division, with the sign of y", differs="an infinite operand; an integer y of 0; the sign of a zero (onnx)")
-op("pow", type=elementwise(2, is_number), kernel=lambda xp, x, y: xp.power(x, y), traits=PLAIN, ufunc=np.power,
-   samples=samples.elementwise(2, NUMBERS, special=False, low=1), tolerance=4, doc="x to the power of y",
-   differs="an integer to a negative power (an error in NumPy), or to one above 63 (onnx)")
-op("neg", type=elementwise(1, is_number), kernel=lambda xp, x: -x, traits=PLAIN, ufunc=np.negative,
-   samples=samples.elementwise(1, NUMBERS), doc="-x")
-op("abs", type=elementwise(1, is_number), kernel=lambda xp, x: xp.abs(x), traits=PLAIN, ufunc=np.absolute,
-   samples=samples.elementwise(1, NUMBERS), doc="the absolute value")
-op("sign", type=elementwise(1, is_number), kernel=lambda xp, x: xp.sign(x), traits=JUMPS, ufunc=np.sign,
-   samples=samples.elementwise(1, NUMBERS), doc="-1, 0 or 1; NaN stays NaN")
-op("floor", type=elementwise(1, is_float), kernel=lambda xp, x: xp.floor(x), traits=JUMPS, ufunc=np.floor,
-   samples=samples.elementwise(1, FLOATS), doc="the largest integer not above x")
-op("round", type=elementwise(1, is_float), kernel=lambda xp, x: xp.rint(x), traits=JUMPS, ufunc=np.rint,
-   samples=samples.elementwise(1, FLOATS), doc="the nearest integer, halves to even")
-op("maximum", type=elementwise(2, is_number), kernel=lambda xp, x, y: xp.maximum(x, y), traits=SWAPS, ufunc=np.maximum,
-   samples=samples.elementwise(2, NUMBERS), doc="the larger one; NaN if either is NaN",
-   differs=SIGN_OF_ZERO)
-op("minimum", type=elementwise(2, is_number), kernel=lambda xp, x, y: xp.minimum(x, y), traits=SWAPS, ufunc=np.minimum,
-   samples=samples.elementwise(2, NUMBERS), doc="the smaller one; NaN if either is NaN",
-   differs=SIGN_OF_ZERO)
-op("clip", type=elementwise(3, is_number), kernel=lambda xp, x, low, high: xp.minimum(xp.maximum(x, low), high),
-   traits=PLAIN, samples=samples.elementwise(3, NUMBERS), doc="x between low and high; high wins where they cross",
-   differs=SIGN_OF_ZERO)
+op(
+    "add",
+    type=elementwise(2, is_number),
+    kernel=lambda xp, x, y: x + y,
+    traits=SWAPS,
+    ufunc=np.add,
+    samples=samples.elementwise(2, NUMBERS),
+    doc="x + y",
+)
+op(
+    "sub",
+    type=elementwise(2, is_number),
+    kernel=lambda xp, x, y: x - y,
+    traits=PLAIN,
+    ufunc=np.subtract,
+    samples=samples.elementwise(2, NUMBERS),
+    doc="x - y",
+)
+op(
+    "mul",
+    type=elementwise(2, is_number),
+    kernel=lambda xp, x, y: x * y,
+    traits=SWAPS,
+    ufunc=np.multiply,
+    samples=samples.elementwise(2, NUMBERS),
+    doc="x * y",
+)
+op(
+    "div",
+    type=elementwise(2, is_float),
+    kernel=lambda xp, x, y: xp.true_divide(x, y),
+    traits=PLAIN,
+    ufunc=np.true_divide,
+    samples=samples.elementwise(2, FLOATS),
+    doc="x / y; integers are cast to float64 first",
+    tolerance=1,
+)
+op(
+    "mod",
+    type=elementwise(2, is_number),
+    kernel=lambda xp, x, y: xp.mod(x, y),
+    traits=JUMPS,
+    ufunc=np.remainder,
+    samples=samples.elementwise(2, NUMBERS, special=False, nonzero=(1,)),
+    tolerance=1,
+    doc="the remainder of floor division, with the sign of y",
+    differs="an infinite operand; an integer y of 0; the sign of a zero (onnx)",
+)
+op(
+    "pow",
+    type=elementwise(2, is_number),
+    kernel=lambda xp, x, y: xp.power(x, y),
+    traits=PLAIN,
+    ufunc=np.power,
+    samples=samples.elementwise(2, NUMBERS, special=False, low=1),
+    tolerance=4,
+    doc="x to the power of y",
+    differs="an integer to a negative power (an error in NumPy), or to one above 63 (onnx)",
+)
+op(
+    "neg",
+    type=elementwise(1, is_number),
+    kernel=lambda xp, x: -x,
+    traits=PLAIN,
+    ufunc=np.negative,
+    samples=samples.elementwise(1, NUMBERS),
+    doc="-x",
+)
+op(
+    "abs",
+    type=elementwise(1, is_number),
+    kernel=lambda xp, x: xp.abs(x),
+    traits=PLAIN,
+    ufunc=np.absolute,
+    samples=samples.elementwise(1, NUMBERS),
+    doc="the absolute value",
+)
+op(
+    "sign",
+    type=elementwise(1, is_number),
+    kernel=lambda xp, x: xp.sign(x),
+    traits=JUMPS,
+    ufunc=np.sign,
+    samples=samples.elementwise(1, NUMBERS),
+    doc="-1, 0 or 1; NaN stays NaN",
+)
+op(
+    "floor",
+    type=elementwise(1, is_float),
+    kernel=lambda xp, x: xp.floor(x),
+    traits=JUMPS,
+    ufunc=np.floor,
+    samples=samples.elementwise(1, FLOATS),
+    doc="the largest integer not above x",
+)
+op(
+    "round",
+    type=elementwise(1, is_float),
+    kernel=lambda xp, x: xp.rint(x),
+    traits=JUMPS,
+    ufunc=np.rint,
+    samples=samples.elementwise(1, FLOATS),
+    doc="the nearest integer, halves to even",
+)
+op(
+    "maximum",
+    type=elementwise(2, is_number),
+    kernel=lambda xp, x, y: xp.maximum(x, y),
+    traits=SWAPS,
+    ufunc=np.maximum,
+    samples=samples.elementwise(2, NUMBERS),
+    doc="the larger one; NaN if either is NaN",
+    differs=SIGN_OF_ZERO,
+)
+op(
+    "minimum",
+    type=elementwise(2, is_number),
+    kernel=lambda xp, x, y: xp.minimum(x, y),
+    traits=SWAPS,
+    ufunc=np.minimum,
+    samples=samples.elementwise(2, NUMBERS),
+    doc="the smaller one; NaN if either is NaN",
+    differs=SIGN_OF_ZERO,
+)
+op(
+    "clip",
+    type=elementwise(3, is_number),
+    kernel=lambda xp, x, low, high: xp.minimum(xp.maximum(x, low), high),
+    traits=PLAIN,
+    samples=samples.elementwise(3, NUMBERS),
+    doc="x between low and high; high wins where they cross",
+    differs=SIGN_OF_ZERO,
+)
 
 # --- functions -------------------------------------------------------------------------------------------------------
-op("exp", type=elementwise(1, is_float), kernel=lambda xp, x: xp.exp(x), traits=PLAIN, ufunc=np.exp,
-   samples=samples.elementwise(1, FLOATS), tolerance=4, doc="the exponential function")
-op("log", type=elementwise(1, is_float), kernel=lambda xp, x: xp.log(x), traits=PLAIN, ufunc=np.log,
-   samples=samples.elementwise(1, FLOATS), tolerance=4, doc="the natural logarithm")
-op("sqrt", type=elementwise(1, is_float), kernel=lambda xp, x: xp.sqrt(x), traits=PLAIN, ufunc=np.sqrt,
-   samples=samples.elementwise(1, FLOATS), tolerance=1, doc="the square root")
-op("tanh", type=elementwise(1, is_float), kernel=lambda xp, x: xp.tanh(x), traits=PLAIN, ufunc=np.tanh,
-   samples=samples.elementwise(1, FLOATS), tolerance=16, doc="the hyperbolic tangent")
+op(
+    "exp",
+    type=elementwise(1, is_float),
+    kernel=lambda xp, x: xp.exp(x),
+    traits=PLAIN,
+    ufunc=np.exp,
+    samples=samples.elementwise(1, FLOATS),
+    tolerance=4,
+    doc="the exponential function",
+)
+op(
+    "log",
+    type=elementwise(1, is_float),
+    kernel=lambda xp, x: xp.log(x),
+    traits=PLAIN,
+    ufunc=np.log,
+    samples=samples.elementwise(1, FLOATS),
+    tolerance=4,
+    doc="the natural logarithm",
+)
+op(
+    "sqrt",
+    type=elementwise(1, is_float),
+    kernel=lambda xp, x: xp.sqrt(x),
+    traits=PLAIN,
+    ufunc=np.sqrt,
+    samples=samples.elementwise(1, FLOATS),
+    tolerance=1,
+    doc="the square root",
+)
+op(
+    "tanh",
+    type=elementwise(1, is_float),
+    kernel=lambda xp, x: xp.tanh(x),
+    traits=PLAIN,
+    ufunc=np.tanh,
+    samples=samples.elementwise(1, FLOATS),
+    tolerance=16,
+    doc="the hyperbolic tangent",
+)
 
 
 # --- comparison and logic --------------------------------------------------------------------------------------------
 def _compare(name: str, ufunc: np.ufunc, symbol: str, accepts: Accepts, *extra: Trait) -> None:
-    op(name, type=elementwise(2, accepts, BOOL), kernel=lambda xp, x, y: getattr(xp, ufunc.__name__)(x, y),
-       traits=(*JUMPS, *extra), ufunc=ufunc, samples=samples.elementwise(2, ALL if accepts is is_any else NUMBERS),
-       doc=f"x {symbol} y")
+    op(
+        name,
+        type=elementwise(2, accepts, BOOL),
+        kernel=lambda xp, x, y: getattr(xp, ufunc.__name__)(x, y),
+        traits=(*JUMPS, *extra),
+        ufunc=ufunc,
+        samples=samples.elementwise(2, ALL if accepts is is_any else NUMBERS),
+        doc=f"x {symbol} y",
+    )
 
 
 _compare("equal", np.equal, "==", is_any, Trait.COMMUTATIVE)
@@ -93,9 +230,15 @@ _compare("greater_equal", np.greater_equal, ">=", is_number)
 
 
 def _logic(name: str, ufunc: np.ufunc, arity: int) -> None:
-    op(name, type=elementwise(arity, is_bool), kernel=lambda xp, *args: getattr(xp, ufunc.__name__)(*args),
-       traits=SWAPS if arity == 2 else PLAIN, ufunc=ufunc, samples=samples.elementwise(arity, (BOOL,)),
-       doc=f"NumPy's {ufunc.__name__}; numbers are cast to bool first")
+    op(
+        name,
+        type=elementwise(arity, is_bool),
+        kernel=lambda xp, *args: getattr(xp, ufunc.__name__)(*args),
+        traits=SWAPS if arity == 2 else PLAIN,
+        ufunc=ufunc,
+        samples=samples.elementwise(arity, (BOOL,)),
+        doc=f"NumPy's {ufunc.__name__}; numbers are cast to bool first",
+    )
 
 
 _logic("and", np.logical_and, 2)
@@ -120,8 +263,15 @@ def _where_samples() -> Iterable[Sample]:
             yield Sample((condition, samples.values(dtype, second, 5, True), samples.values(dtype, third, 6, True)))
 
 
-op("where", type=_where_type, kernel=lambda xp, c, x, y: xp.where(c, x, y), traits=PLAIN, samples=_where_samples,
-   doc="x where the condition holds, else y", differs=SIGN_OF_ZERO)
+op(
+    "where",
+    type=_where_type,
+    kernel=lambda xp, c, x, y: xp.where(c, x, y),
+    traits=PLAIN,
+    samples=_where_samples,
+    doc="x where the condition holds, else y",
+    differs=SIGN_OF_ZERO,
+)
 
 
 def _cast_type(types: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
@@ -143,6 +293,12 @@ def _cast_samples() -> Iterable[Sample]:
                     yield Sample((samples.values(source, shape, number, special),), {"dtype": target})
 
 
-op("cast", type=_cast_type, kernel=_cast_kernel, traits=PLAIN, samples=_cast_samples,
-   doc="x in another dtype; a float is truncated towards zero on the way to an integer",
-   differs="NaN, infinities and floats out of range on the way to an integer")
+op(
+    "cast",
+    type=_cast_type,
+    kernel=_cast_kernel,
+    traits=PLAIN,
+    samples=_cast_samples,
+    doc="x in another dtype; a float is truncated towards zero on the way to an integer",
+    differs="NaN, infinities and floats out of range on the way to an integer",
+)

@@ -33,7 +33,11 @@ def _reduction(accepts: Accepts, needs_elements: bool = False) -> TypeRule:
 def _samples(dtypes: Sequence[DType], special: bool) -> Callable[[], Iterable[Sample]]:
     def make() -> Iterable[Sample]:
         for dtype in dtypes:
-            for shape, axes, keepdims in (((3,), (-1,), False), ((2, 3), (-2,), True), ((2, 3), (-2, -1), False)):
+            for shape, axes, keepdims in (
+                ((3,), (-1,), False),
+                ((2, 3), (-2,), True),
+                ((2, 3), (-2, -1), False),
+            ):
                 for seed in range(2 if special and dtype.kind == "f" else 1):
                     array = samples.values(dtype, shape, seed + 20, seed == 1)
                     yield Sample((array,), {"axes": axes, "keepdims": keepdims})
@@ -42,20 +46,39 @@ def _samples(dtypes: Sequence[DType], special: bool) -> Callable[[], Iterable[Sa
 
 
 def _reduce(
-    name: str, function: str, accepts: Accepts, dtypes: Sequence[DType], doc: str, *, tolerance: float = 0,
-    traits: Iterable[Trait] = (), needs_elements: bool = False,
+    name: str,
+    function: str,
+    accepts: Accepts,
+    dtypes: Sequence[DType],
+    doc: str,
+    *,
+    tolerance: float = 0,
+    traits: Iterable[Trait] = (),
+    needs_elements: bool = False,
 ) -> None:
-    op(name, type=_reduction(accepts, needs_elements),
-       kernel=lambda xp, x, axes, keepdims: getattr(xp, function)(x, axis=axes, keepdims=keepdims),
-       traits=traits, samples=_samples(dtypes, special=True), tolerance=tolerance, doc=doc)
+    op(
+        name,
+        type=_reduction(accepts, needs_elements),
+        kernel=lambda xp, x, axes, keepdims: getattr(xp, function)(x, axis=axes, keepdims=keepdims),
+        traits=traits,
+        samples=_samples(dtypes, special=True),
+        tolerance=tolerance,
+        doc=doc,
+    )
 
 
 def _sum_kernel(xp: object, x: object, axes: tuple[int, ...], keepdims: bool) -> object:
     return xp.sum(x, axis=axes, keepdims=keepdims, dtype=x.dtype)  # type: ignore[attr-defined]
 
 
-op("sum", type=_reduction(is_number), kernel=_sum_kernel, samples=_samples(NUMBERS, special=True), tolerance=4,
-   doc="the sum over axes; small integers are cast to int64 first")
+op(
+    "sum",
+    type=_reduction(is_number),
+    kernel=_sum_kernel,
+    samples=_samples(NUMBERS, special=True),
+    tolerance=4,
+    doc="the sum over axes; small integers are cast to int64 first",
+)
 _reduce("mean", "mean", is_float, FLOATS, "the mean over axes", tolerance=4, needs_elements=True)
 _reduce("max", "max", is_number, NUMBERS, "the largest element over axes; NaN wins", needs_elements=True)
 _reduce("min", "min", is_number, NUMBERS, "the smallest element over axes; NaN wins", needs_elements=True)

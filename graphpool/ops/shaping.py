@@ -47,8 +47,14 @@ def _reshape(xp: Any, x: Any, *, ranks: tuple[int, ...], shape: Shape) -> Any:
     return x.reshape(x.shape[: x.ndim - ranks[0]] + shape)
 
 
-op("reshape", type=_reshape_type, kernel=_reshape, traits=(Trait.RANKED,), doc="the same elements in another shape",
-   samples=_samples((((6,),), {"shape": (2, 3)}), (((2, 3),), {"shape": (6,)}), (((),), {"shape": (1, 1)})))
+op(
+    "reshape",
+    type=_reshape_type,
+    kernel=_reshape,
+    traits=(Trait.RANKED,),
+    doc="the same elements in another shape",
+    samples=_samples((((6,),), {"shape": (2, 3)}), (((2, 3),), {"shape": (6,)}), (((),), {"shape": (1, 1)})),
+)
 
 
 def _transpose_type(types: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
@@ -64,8 +70,13 @@ def _transpose(xp: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     return xp.transpose(x, (*range(leading), *(x.ndim + axis for axis in axes)))
 
 
-op("transpose", type=_transpose_type, kernel=_transpose, doc="the axes in another order",
-   samples=_samples((((2, 3),), {"axes": (-1, -2)}), (((2, 3, 4),), {"axes": (-2, -1, -3)})))
+op(
+    "transpose",
+    type=_transpose_type,
+    kernel=_transpose,
+    doc="the axes in another order",
+    samples=_samples((((2, 3),), {"axes": (-1, -2)}), (((2, 3, 4),), {"axes": (-2, -1, -3)})),
+)
 
 
 def _squeeze_type(types: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
@@ -77,8 +88,13 @@ def _squeeze_type(types: tuple[TensorType, ...], attrs: Attributes) -> TensorTyp
     return TensorType(source.dtype, tuple(n for axis, n in enumerate(source.shape) if axis not in gone))
 
 
-op("squeeze", type=_squeeze_type, kernel=lambda xp, x, axes: xp.squeeze(x, axis=axes), doc="without axes of length 1",
-   samples=_samples((((3, 1),), {"axes": (-1,)}), (((1, 2, 1),), {"axes": (-3, -1)}), (((1,),), {"axes": (-1,)})))
+op(
+    "squeeze",
+    type=_squeeze_type,
+    kernel=lambda xp, x, axes: xp.squeeze(x, axis=axes),
+    doc="without axes of length 1",
+    samples=_samples((((3, 1),), {"axes": (-1,)}), (((1, 2, 1),), {"axes": (-3, -1)}), (((1,),), {"axes": (-1,)})),
+)
 
 
 def _expand_type(types: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
@@ -89,8 +105,13 @@ def _expand_type(types: tuple[TensorType, ...], attrs: Attributes) -> TensorType
     return TensorType(source.dtype, tuple(1 if axis in new else next(rest) for axis in range(rank)))
 
 
-op("expand", type=_expand_type, kernel=lambda xp, x, axes: xp.expand_dims(x, axes), doc="with new axes of length 1",
-   samples=_samples((((3,),), {"axes": (-1,)}), (((2, 3),), {"axes": (-3, -2)}), (((),), {"axes": (-1,)})))
+op(
+    "expand",
+    type=_expand_type,
+    kernel=lambda xp, x, axes: xp.expand_dims(x, axes),
+    doc="with new axes of length 1",
+    samples=_samples((((3,),), {"axes": (-1,)}), (((2, 3),), {"axes": (-3, -2)}), (((),), {"axes": (-1,)})),
+)
 
 
 def _broadcast_type(types: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
@@ -105,8 +126,14 @@ def _broadcast(xp: Any, x: Any, *, ranks: tuple[int, ...], shape: Shape) -> Any:
     return xp.broadcast_to(pad(x, ranks[0], len(shape)), leading + shape)
 
 
-op("broadcast", type=_broadcast_type, kernel=_broadcast, traits=(Trait.RANKED,), doc="repeated to a larger shape",
-   samples=_samples((((3,),), {"shape": (2, 3)}), (((2, 1),), {"shape": (4, 2, 3)}), (((),), {"shape": (2, 2)})))
+op(
+    "broadcast",
+    type=_broadcast_type,
+    kernel=_broadcast,
+    traits=(Trait.RANKED,),
+    doc="repeated to a larger shape",
+    samples=_samples((((3,),), {"shape": (2, 3)}), (((2, 1),), {"shape": (4, 2, 3)}), (((),), {"shape": (2, 2)})),
+)
 
 
 # --- joining ---------------------------------------------------------------------------------------------------------
@@ -135,8 +162,14 @@ def _concatenate(xp: Any, *args: Any, ranks: tuple[int, ...], axis: int) -> Any:
     return xp.concatenate(_share_leading(xp, args, ranks), axis=axis)
 
 
-op("concatenate", type=_concatenate_type, kernel=_concatenate, traits=(Trait.RANKED,), doc="joined along an axis",
-   samples=_samples((((3,), (2,)), {"axis": -1}), (((2, 3), (1, 3), (2, 3)), {"axis": -2})))
+op(
+    "concatenate",
+    type=_concatenate_type,
+    kernel=_concatenate,
+    traits=(Trait.RANKED,),
+    doc="joined along an axis",
+    samples=_samples((((3,), (2,)), {"axis": -1}), (((2, 3), (1, 3), (2, 3)), {"axis": -2})),
+)
 
 
 def _stack_type(types: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
@@ -153,8 +186,14 @@ def _stack(xp: Any, *args: Any, ranks: tuple[int, ...], axis: int) -> Any:
     return xp.stack(_share_leading(xp, args, ranks), axis=axis)
 
 
-op("stack", type=_stack_type, kernel=_stack, traits=(Trait.RANKED,), doc="joined along a new axis",
-   samples=_samples((((3,), (3,)), {"axis": -1}), (((), ()), {"axis": -1}), (((2, 3), (2, 3)), {"axis": -3})))
+op(
+    "stack",
+    type=_stack_type,
+    kernel=_stack,
+    traits=(Trait.RANKED,),
+    doc="joined along a new axis",
+    samples=_samples((((3,), (3,)), {"axis": -1}), (((), ()), {"axis": -1}), (((2, 3), (2, 3)), {"axis": -3})),
+)
 
 
 # --- slices ----------------------------------------------------------------------------------------------------------
@@ -189,8 +228,13 @@ _INDICES: tuple[tuple[Shape, Index], ...] = (
     ((2, 3), ((1, 2, 1), 0)), ((5,), ((3, 0, -2),)),
 )  # fmt: skip
 
-op("slice", type=_slice_type, kernel=_slice, doc="a basic slice or integer index",
-   samples=_samples(*(((shape,), {"index": index}) for shape, index in _INDICES)))
+op(
+    "slice",
+    type=_slice_type,
+    kernel=_slice,
+    doc="a basic slice or integer index",
+    samples=_samples(*(((shape,), {"index": index}) for shape, index in _INDICES)),
+)
 
 
 def _update_type(types: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
@@ -227,5 +271,11 @@ def _update_samples() -> Iterable[Sample]:
             yield Sample((base, samples.values(dtype, (), number + 60)), {"index": index})
 
 
-op("update", type=_update_type, kernel=_update, traits=(Trait.RANKED,), samples=_update_samples,
-   doc="the array with a basic slice or integer index replaced")
+op(
+    "update",
+    type=_update_type,
+    kernel=_update,
+    traits=(Trait.RANKED,),
+    samples=_update_samples,
+    doc="the array with a basic slice or integer index replaced",
+)

@@ -4,4 +4,14 @@ from graphpool.passes.base import Note, Observer, Pass, PassResult, run_passes
 from graphpool.passes.demote import demote_everything
 from graphpool.passes.pipeline import EXACT, FLOAT32, PIPELINES
 
-__all__ = ["EXACT", "FLOAT32", "PIPELINES", "Note", "Observer", "Pass", "PassResult", "demote_everything", "run_passes"]
+__all__ = [
+    "EXACT",
+    "FLOAT32",
+    "PIPELINES",
+    "Note",
+    "Observer",
+    "Pass",
+    "PassResult",
+    "demote_everything",
+    "run_passes",
+]

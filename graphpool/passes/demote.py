@@ -15,10 +15,10 @@ import numpy as np
 
 from graphpool.errors import PrecisionWarning
 from graphpool.graph import CONST, INPUT, PARAM, Graph, Node, Value
+from graphpool.graph.rates import Rate, infer_rates
 from graphpool.graph.types import FLOAT32, FLOAT64, INT32, INT64, Array, DType
 from graphpool.passes.base import Note, Pass, PassResult
 from graphpool.passes.rewrite import Rewrite
-from graphpool.plan.rates import Rate, infer_rates
 
 EXACT_INTEGERS = 2**24
 """Up to here float32 holds every integer."""

@@ -89,5 +89,3 @@ class Rewrite:
         for record in self.graph.records:
             self.builder.record(record.name, self.root(record.value))
         return self.builder.build()
-
-

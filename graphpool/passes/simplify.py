@@ -36,7 +36,9 @@ def _simplify(rewrite: Rewrite, value: Value, node: Node, args: tuple[Value, ...
     """Apply rules until none fits; each makes the expression smaller, so this ends."""
     present: Value | None = None
     for _ in range(MAX_ROUNDS):
-        replaced = next((new for rule in RULES.get(node.op, ()) if (new := rule(rewrite, node, args)) is not None), None)
+        replaced = next(
+            (new for rule in RULES.get(node.op, ()) if (new := rule(rewrite, node, args)) is not None), None
+        )
         if replaced is None:
             return present
         present, node = replaced, rewrite.node(replaced)

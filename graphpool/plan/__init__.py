@@ -1,9 +1,19 @@
 """Which work needs the time loop: causality, rates, regions, and the checked plan."""
 
+from graphpool.graph.rates import Rate, infer_rates
 from graphpool.plan.checker import check_plan
 from graphpool.plan.once import compute_once
 from graphpool.plan.plan import HOISTS, Hoist, Plan, Region
-from graphpool.plan.rates import Rate, infer_rates
 from graphpool.plan.schedule import make_plan
 
-__all__ = ["HOISTS", "Hoist", "Plan", "Rate", "Region", "check_plan", "compute_once", "infer_rates", "make_plan"]
+__all__ = [
+    "HOISTS",
+    "Hoist",
+    "Plan",
+    "Rate",
+    "Region",
+    "check_plan",
+    "compute_once",
+    "infer_rates",
+    "make_plan",
+]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphpool.errors import PlanError
-from graphpool.graph import CONST, LEAF_OPS, Value
+from graphpool.graph import CONST, LEAF_OPS, Output, Record, Value
+from graphpool.graph.rates import Rate
 from graphpool.plan.plan import Plan, Region
-from graphpool.plan.rates import Rate
 
 
 def check_plan(plan: Plan) -> None:
@@ -73,9 +73,7 @@ def _region_problems(plan: Plan) -> Iterator[str]:
     if sorted(carried) != expected:
         yield f"states carried: {sorted(carried)}, expected {expected}"
     stream = [
-        value
-        for value, node in enumerate(graph.nodes)
-        if node.op not in LEAF_OPS and plan.rates[value] is Rate.STREAM
+        value for value, node in enumerate(graph.nodes) if node.op not in LEAF_OPS and plan.rates[value] is Rate.STREAM
     ]
     if sorted(ran) != stream:
         yield f"nodes run: {sorted(ran)}, expected {stream}"
@@ -91,6 +89,7 @@ def _kind_problems(number: int, region: Region) -> Iterator[str]:
 def _root_problems(plan: Plan) -> Iterator[str]:
     """Whatever leaves the graph must be an input, handed over, constant, or an output of its region."""
     stored = {value for region in plan.regions for value in region.outputs} | _ready_before(plan)
-    for output in (*plan.graph.outputs, *plan.graph.records):
+    leaving: tuple[Output | Record, ...] = (*plan.graph.outputs, *plan.graph.records)
+    for output in leaving:
         if output.value not in stored:
             yield f"{output.name}: value {output.value} is not stored by its region"

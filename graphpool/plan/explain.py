@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from graphpool.graph import LEAF_OPS, STATE, Value
+from graphpool.graph.rates import Rate
 from graphpool.graph.text import describe, reference
 from graphpool.plan.plan import Plan, Region
-from graphpool.plan.rates import Rate
 from graphpool.plan.schedule import time_graph
 
 HEADLINES = {
@@ -98,5 +98,3 @@ def _cycle_through(plan: Plan, value: Value) -> list[str]:
     if not paths:
         return []
     return [reference(graph, step) for step in (value, *min(paths, key=len))]
-
-

@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Literal
 
 from graphpool.graph import Graph, Value
-from graphpool.plan.rates import Rate, infer_rates
+from graphpool.graph.rates import Rate, infer_rates
 
 RegionKind = Literal["map", "shift", "scan"]
 Hoist = Literal["always", "never"]

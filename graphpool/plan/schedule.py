@@ -7,10 +7,10 @@ from typing import Any
 
 from graphpool.errors import TargetError, format_error
 from graphpool.graph import CONST, LEAF_OPS, STATE, Graph, Value
+from graphpool.graph.rates import Rate, infer_rates
 from graphpool.plan.causality import check_causality
 from graphpool.plan.checker import check_plan
 from graphpool.plan.plan import HOISTS, Hoist, Plan, Region, RegionKind
-from graphpool.plan.rates import Rate, infer_rates
 
 
 def make_plan(graph: Graph, hoist: Hoist = "always", *, one_step: bool = False) -> Plan:
@@ -31,9 +31,7 @@ def make_plan(graph: Graph, hoist: Hoist = "always", *, one_step: bool = False) 
     check_causality(graph)
     rates = infer_rates(graph)
     stream = [
-        value
-        for value, node in enumerate(graph.nodes)
-        if rates[value] is Rate.STREAM and node.op not in LEAF_OPS
+        value for value, node in enumerate(graph.nodes) if rates[value] is Rate.STREAM and node.op not in LEAF_OPS
     ]
     if one_step:
         parts: list[tuple[RegionKind, list[Value], list[int]]] = [("map", stream, [])] if stream else []
@@ -44,9 +42,7 @@ def make_plan(graph: Graph, hoist: Hoist = "always", *, one_step: bool = False) 
         parts = list(_partition(graph, rates))
     regions = tuple(_region(graph, rates, *part) for part in parts)
     once = tuple(
-        value
-        for value, node in enumerate(graph.nodes)
-        if rates[value] is not Rate.STREAM and node.op not in LEAF_OPS
+        value for value, node in enumerate(graph.nodes) if rates[value] is not Rate.STREAM and node.op not in LEAF_OPS
     )
     plan = Plan(graph, once, _handed(graph, rates, regions), regions, hoist, one_step)
     check_plan(plan)
@@ -57,7 +53,7 @@ def time_graph(graph: Graph) -> Any:
     """The networkx graph of what needs what: operands to nodes, and next values to the states they become."""
     import networkx
 
-    edges = networkx.DiGraph()
+    edges: Any = networkx.DiGraph()
     edges.add_nodes_from(range(len(graph.nodes)))
     edges.add_edges_from((arg, value) for value, node in enumerate(graph.nodes) for arg in node.args)
     edges.add_edges_from((state.next, state.current) for state in graph.states)
@@ -113,14 +109,10 @@ def _maps_first(condensed: Any, members: dict[int, list[Value]], is_map: Any) ->
                 heapq.heappush(ready, key(following))
 
 
-def _region(
-    graph: Graph, rates: tuple[Rate, ...], kind: RegionKind, nodes: list[Value], states: list[int]
-) -> Region:
+def _region(graph: Graph, rates: tuple[Rate, ...], kind: RegionKind, nodes: list[Value], states: list[int]) -> Region:
     carried = [graph.states[place] for place in states]
     inside = set(nodes) | {state.current for state in carried}
-    read = _unique(
-        (*(arg for value in nodes for arg in graph.nodes[value].args), *(state.next for state in carried))
-    )
+    read = _unique((*(arg for value in nodes for arg in graph.nodes[value].args), *(state.next for state in carried)))
     outside_reads = set(_reads_outside(graph, set(nodes), set(states)))
     return Region(
         kind=kind,
@@ -144,12 +136,8 @@ def _reads_outside(graph: Graph, nodes: set[Value], states: set[int]) -> Iterato
 
 def _handed(graph: Graph, rates: tuple[Rate, ...], regions: tuple[Region, ...]) -> tuple[Value, ...]:
     read = {value for region in regions for value in region.invariants} | set(graph.roots())
-    return tuple(
-        sorted(value for value in read if rates[value] is not Rate.STREAM and graph.nodes[value].op != CONST)
-    )
+    return tuple(sorted(value for value in read if rates[value] is not Rate.STREAM and graph.nodes[value].op != CONST))
 
 
 def _unique(values: Iterable[Value]) -> tuple[Value, ...]:
     return tuple(dict.fromkeys(values))
-
-

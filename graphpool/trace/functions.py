@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from graphpool.graph import Value
-from graphpool.graph.types import BOOL, FLOAT64, DType
+from graphpool.graph.types import BOOL
 from graphpool.trace.recorder import Recorder
 from graphpool.trace.storage import derive
 from graphpool.trace.tracer import Tracer, operand_value
 from graphpool.trace.ufuncs import CLIP
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """NumPy function -> lowering, called with the recorder and the function's own arguments."""
@@ -37,10 +39,10 @@ def apply_function(
         raise
 
 
-def lowers(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def lowers(*functions: Callable[..., Any]) -> Callable[[F], F]:
     """Register the lowering of NumPy functions."""
 
-    def register(lowering: Callable[..., Any]) -> Callable[..., Any]:
+    def register(lowering: F) -> F:
         FUNCTIONS.update(dict.fromkeys(functions, lowering))
         return lowering
 
@@ -50,6 +52,19 @@ def lowers(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Cal
 def as_tracer(recorder: Recorder, item: Any) -> Tracer:
     """A tracer, made of a constant where needed."""
     return item if isinstance(item, Tracer) else Tracer.of(recorder, operand_value(recorder, item), False)
+
+
+def read_axes(recorder: Recorder, axis: Any, rank: int) -> tuple[int, ...]:
+    """Axes as NumPy takes them, counted from the end and sorted."""
+    if axis is None:
+        return tuple(range(-rank, 0))
+    wanted = axis if isinstance(axis, tuple) else (axis,)
+    if rank == 0 and all(item in (0, -1) for item in wanted):
+        return ()  # as NumPy does
+    for item in wanted:
+        if not -rank <= int(item) < rank:
+            recorder.fail(f"axis {item} is out of bounds for an array of {rank} axes")
+    return tuple(sorted(int(item) % rank - rank for item in wanted))
 
 
 # --- questions -------------------------------------------------------------------------------------------------------
@@ -73,7 +88,9 @@ def _dtype_or_number(item: Any) -> Any:
 
 
 # --- making arrays ---------------------------------------------------------------------------------------------------
-def _full_like(recorder: Recorder, a: Any, fill_value: Any, dtype: Any = None, shape: Any = None, **order: Any) -> Tracer:
+def _full_like(
+    recorder: Recorder, a: Any, fill_value: Any, dtype: Any = None, shape: Any = None, **order: Any
+) -> Tracer:
     tracer = as_tracer(recorder, a)
     size = tracer.shape if shape is None else np.empty(shape).shape
     target = np.dtype(dtype or tracer.dtype)
@@ -108,7 +125,9 @@ def _copyto(recorder: Recorder, dst: Any, src: Any, casting: str = "same_kind", 
 @lowers(np.where)
 def _where(recorder: Recorder, condition: Any, x: Any = None, y: Any = None) -> Tracer:
     if x is None or y is None:
-        recorder.fail("np.where(condition) alone: how many it finds is not known while tracing", hint="give both values")
+        recorder.fail(
+            "np.where(condition) alone: how many it finds is not known while tracing", hint="give both values"
+        )
     mask = recorder.cast(operand_value(recorder, condition), BOOL)
     args = _promoted(recorder, [x, y], weak=True)
     return Tracer.of(recorder, recorder.emit("where", [mask, *args]), False)
@@ -146,73 +165,6 @@ def _round(recorder: Recorder, a: Any, decimals: int = 0, out: Any = None) -> An
     return np.rint(a, out=out) if as_tracer(recorder, a).dtype.kind == "f" else np.positive(a, out=out)
 
 
-# --- reductions ------------------------------------------------------------------------------------------------------
-def reduce_array(
-    recorder: Recorder, op: str, a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
-    **others: Any,
-) -> Any:
-    """A reduction row on whichever axes, with the dtype that NumPy would use."""
-    unknown = [name for name, item in others.items() if item is not np._NoValue]
-    if unknown:
-        recorder.fail(f"np.{op}({', '.join(unknown)}=...) cannot be traced")
-    tracer = as_tracer(recorder, a)
-    axes = _axes(recorder, axis, tracer.ndim)
-    target = np.dtype(dtype) if dtype is not None else _reduced_dtype(op, tracer.dtype)
-    if target == BOOL:
-        op = {"max": "any", "min": "all"}.get(op, op)
-    value = recorder.cast(tracer.value, target)
-    if axes:
-        keep = keepdims is not np._NoValue and bool(keepdims)
-        value = recorder.emit(op, [value], {"axes": axes, "keepdims": keep})
-    if out is not None:
-        target_array = out[0] if isinstance(out, tuple) else out
-        target_array.assign(value)
-        return target_array
-    return Tracer.of(recorder, value)
-
-
-def _reduced_dtype(op: str, dtype: DType) -> DType:
-    if op in ("any", "all"):
-        return BOOL
-    if op == "mean":
-        return dtype if dtype.kind == "f" else FLOAT64
-    if op == "sum":
-        return np.add.reduce(np.empty(1, dtype)).dtype
-    return dtype
-
-
-def _axes(recorder: Recorder, axis: Any, rank: int) -> tuple[int, ...]:
-    if axis is None:
-        return tuple(range(-rank, 0))
-    wanted = axis if isinstance(axis, tuple) else (axis,)
-    if rank == 0 and all(item in (0, -1) for item in wanted):
-        return ()  # as NumPy does
-    for item in wanted:
-        if not -rank <= int(item) < rank:
-            recorder.fail(f"axis {item} is out of bounds for an array of {rank} axes")
-    return tuple(sorted(int(item) % rank - rank for item in wanted))
-
-
-REDUCTIONS: dict[str, Callable[..., Any]] = {
-    "sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "any": np.any, "all": np.all,
-}  # fmt: skip
-
-
-def _register_reduction(op: str, function: Callable[..., Any]) -> None:
-    has_dtype = op in ("sum", "mean")
-
-    def lowering(recorder: Recorder, a: Any, axis: Any = None, *rest: Any, **kwargs: Any) -> Any:
-        names = ("dtype", "out", "keepdims") if has_dtype else ("out", "keepdims")
-        return reduce_array(recorder, op, a, axis, **dict(zip(names, rest, strict=False)), **kwargs)
-
-    lowers(function)(lowering)
-    METHODS[op] = lambda tracer: lambda *args, **kwargs: lowering(tracer.recorder, tracer, *args, **kwargs)
-
-
-for _op, _function in REDUCTIONS.items():
-    _register_reduction(_op, _function)
-
-
 # --- products --------------------------------------------------------------------------------------------------------
 @lowers(np.dot)
 def _dot(recorder: Recorder, a: Any, b: Any, out: Any = None) -> Any:
@@ -234,9 +186,7 @@ def _rearranged(
     except (ValueError, TypeError) as error:
         recorder.fail(f"{what}: {error}", operands=[tracer.value], cause=error)
     chosen = attrs()
-    storage = derive(
-        recorder, tracer.storage, what, in_numpy, lambda value: recorder.emit(op, [value], chosen)
-    )
+    storage = derive(recorder, tracer.storage, what, in_numpy, lambda value: recorder.emit(op, [value], chosen))
     return Tracer(recorder, storage)
 
 
@@ -266,7 +216,10 @@ def _transpose(recorder: Recorder, a: Any, axes: Any = None) -> Tracer:
         return tracer[...]  # type: ignore[no-any-return]
     order = tuple(reversed(range(tracer.ndim))) if axes is None else tuple(int(axis) for axis in axes)
     return _rearranged(
-        tracer, "a transpose", lambda array: array.transpose(order), "transpose",
+        tracer,
+        "a transpose",
+        lambda array: array.transpose(order),
+        "transpose",
         lambda: {"axes": tuple(axis % tracer.ndim - tracer.ndim for axis in order)},
     )
 
@@ -296,7 +249,7 @@ def _squeeze(recorder: Recorder, a: Any, axis: Any = None) -> Tracer:
     if axis is None:
         axes = tuple(i - tracer.ndim for i, n in enumerate(tracer.shape) if n == 1)
     else:
-        axes = _axes(recorder, axis, tracer.ndim)
+        axes = read_axes(recorder, axis, tracer.ndim)
     return _rearranged(tracer, "a squeeze", lambda array: np.squeeze(array, axis), "squeeze", lambda: {"axes": axes})
 
 
@@ -305,7 +258,7 @@ def _expand_dims(recorder: Recorder, a: Any, axis: Any) -> Any:
     tracer = as_tracer(recorder, a)
     axes = axis if isinstance(axis, tuple) else (axis,)
     rank = tracer.ndim + len(axes)
-    new = set(_axes(recorder, tuple(axes), rank))
+    new = set(read_axes(recorder, tuple(axes), rank))
     return tracer[tuple(None if place - rank in new else slice(None) for place in range(rank))]
 
 
@@ -319,7 +272,10 @@ def _atleast_1d(recorder: Recorder, a: Any) -> Any:
 def _broadcast_to(recorder: Recorder, array: Any, shape: Any, subok: bool = False) -> Tracer:
     tracer = as_tracer(recorder, array)
     return _rearranged(
-        tracer, "a broadcast array", lambda plain: np.broadcast_to(plain, shape), "broadcast",
+        tracer,
+        "a broadcast array",
+        lambda plain: np.broadcast_to(plain, shape),
+        "broadcast",
         lambda: {"shape": np.broadcast_to(tracer.storage.shadow, shape).shape},
     )
 
@@ -328,7 +284,7 @@ def _broadcast_to(recorder: Recorder, array: Any, shape: Any, subok: bool = Fals
 def _joined(recorder: Recorder, arrays: Any, op: str, axis: int, extra: int) -> Tracer:
     args = _promoted(recorder, list(arrays))
     rank = recorder.type(args[0]).rank + extra
-    return Tracer.of(recorder, recorder.emit(op, args, {"axis": _axes(recorder, axis, rank)[0]}), False)
+    return Tracer.of(recorder, recorder.emit(op, args, {"axis": read_axes(recorder, axis, rank)[0]}), False)
 
 
 @lowers(np.concatenate, np.concat)

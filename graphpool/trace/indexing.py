@@ -60,9 +60,9 @@ def parse_index(recorder: Recorder, key: Any, shape: tuple[int, ...]) -> BasicIn
 
 
 def _check_entry(recorder: Recorder, entry: Any) -> None:
-    if entry is None or entry is Ellipsis or isinstance(entry, (int, np.integer, slice)):
-        if not isinstance(entry, (bool, np.bool_)):
-            return
+    is_basic = entry is None or entry is Ellipsis or isinstance(entry, (int, np.integer, slice))
+    if is_basic and not isinstance(entry, (bool, np.bool_)):
+        return
     kind = type(entry).__name__
     recorder.fail(
         f"an index of type {kind} cannot be traced",

@@ -92,7 +92,9 @@ def as_mask(recorder: Recorder, key: Any) -> Value | None:
     if isinstance(key, Tracer):
         if key.dtype != BOOL:
             recorder.fail(
-                f"an index array {key!r} cannot be traced", operands=[key.value], hint="use a mask or constant slices"
+                f"an index array {key!r} cannot be traced",
+                operands=[key.value],
+                hint="use a mask or constant slices",
             )
         return key.value
     if isinstance(key, (list, np.ndarray)) and np.asarray(key).dtype == BOOL:

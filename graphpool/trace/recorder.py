@@ -16,7 +16,14 @@ from graphpool.graph.types import DType
 from graphpool.ops import infer_type
 from graphpool.trace.source import calling_origin
 
-REFUSED_KINDS = {"c": "complex", "O": "object", "U": "string", "S": "bytes", "M": "datetime", "m": "timedelta"}
+REFUSED_KINDS = {
+    "c": "complex",
+    "O": "object",
+    "U": "string",
+    "S": "bytes",
+    "M": "datetime",
+    "m": "timedelta",
+}
 
 
 class Recorder:
@@ -120,4 +127,3 @@ class Recorder:
             key = (node.op, tuple(self._number(arg) for arg in node.args), node.attrs, node.type)
             found = self._number_of[value] = self._numbers.setdefault(key, len(self._numbers))
         return found
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import FrameType, TracebackType
 
@@ -22,7 +22,7 @@ MACHINERY = frozenset({"module.py", "registry.py"})
 """Files in those folders that run steps rather than hold them."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_model_code(filename: str) -> bool:
     path = Path(filename)
     if path.parent in STEPS:
@@ -30,7 +30,7 @@ def _is_model_code(filename: str) -> bool:
     return not (path.is_relative_to(PACKAGE) or path.is_relative_to(NUMPY) or filename.startswith("<frozen"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _shown_path(filename: str, folder: str) -> str:
     path = Path(filename)
     if path.is_relative_to(PACKAGE):

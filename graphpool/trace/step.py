@@ -63,8 +63,16 @@ def step_ports(module: Any) -> list[str]:
     """The names of the step's arguments that are inputs: those without a default.
 
     Raises:
-        TraceError: the step takes ``*args``.
+        TraceError: the module has no step, or its step takes ``*args``.
     """
+    if module.step.__qualname__ == "Module.step":
+        raise TraceError(
+            format_error(
+                "only a step can be compiled, and this module defines none",
+                where=module.full_name,
+                hint="write step(self, x) for one time step of one sample",
+            )
+        )
     parameters = inspect.signature(module.step).parameters.values()
     if any(parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) for parameter in parameters):
         raise TraceError(
@@ -96,13 +104,13 @@ class _StepTrace:
     # --- declaring -------------------------------------------------------------------------------------------------
     def _declare_inputs(self, input_shapes: Mapping[str, Shape] | None) -> list[Tracer]:
         ports = step_ports(self._root)
-        shapes = dict(self._root.input_shapes) | dict(input_shapes or {})
+        shapes = dict(input_shapes or {})
+        if any(name not in shapes for name in ports):
+            shapes = dict(self._root.input_shapes) | shapes
         unknown = [name for name in shapes if name not in ports]
         if unknown:
             raise TraceError(
-                format_error(
-                    f"input shapes for {unknown}, but step takes {ports}", where=self._root.full_name
-                )
+                format_error(f"input shapes for {unknown}, but step takes {ports}", where=self._root.full_name)
             )
         kind = "event" if self._root.spiking_input else "continuous"
         dtype = _port_dtype(self._tree)
@@ -119,7 +127,11 @@ class _StepTrace:
                 array = np.asarray(module._registered(name).value)
                 full = join_path(path, name)
                 value = builder.param(full, TensorType(array.dtype, tuple(array.shape)))
-                cell = Cell(self._recorder, value, f"parameter {full!r} is written to; parameters are read-only in a step")
+                cell = Cell(
+                    self._recorder,
+                    value,
+                    f"parameter {full!r} is written to; parameters are read-only in a step",
+                )
                 self._handles[id(module), name] = Tracer(self._recorder, cell)
             for name in module._registered_names(State):
                 attribute = module._registered(name)
@@ -225,9 +237,7 @@ class _StepTrace:
             self._recorder.fail(f"{full!r} is recorded twice in one step", hint="give each record its own name")
         self._records[full] = operand_value(self._recorder, value, FLOAT64)
 
-    def call_step(
-        self, module: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def call_step(self, module: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a module's step: what goes in and what comes out are copies."""
         path = self._path_of(module)
         shown = "/".join([self._name, *path.split(".")]) if path else self._name
@@ -262,7 +272,8 @@ class _StepTrace:
 
     def _copy_out(self, item: Any) -> Any:
         if isinstance(item, (tuple, list)):
-            return type(item)(self._copy_out(entry) for entry in item)
+            make = getattr(type(item), "_make", type(item))  # a named tuple takes its fields one by one
+            return make([self._copy_out(entry) for entry in item])
         return Tracer.of(self._recorder, item.value, item.is_scalar) if isinstance(item, Tracer) else item
 
     # --- random generators and leaks -------------------------------------------------------------------------------

@@ -21,8 +21,9 @@ from graphpool.trace.recorder import Recorder
 class Storage(Protocol):
     """What a tracer reads and writes."""
 
-    shadow: Array
-    """An array with the memory layout that NumPy would give this one; its contents mean nothing."""
+    @property
+    def shadow(self) -> Array:
+        """An array with the memory layout that NumPy would give this one; its contents mean nothing."""
 
     def read(self) -> Value:
         """The present value."""
@@ -61,8 +62,12 @@ class _View:
     def __init__(self, recorder: Recorder, base: Storage, shadow: Array) -> None:
         self._recorder = recorder
         self._base = base
-        self.shadow = shadow
+        self._view_shadow = shadow
         self._seen: tuple[Value, Value] | None = None
+
+    @property
+    def shadow(self) -> Array:
+        return self._view_shadow
 
     def _compute(self, base: Value) -> Value:
         raise NotImplementedError
@@ -127,7 +132,11 @@ class DerivedView(_View):
 
 
 def derive(
-    recorder: Recorder, base: Storage, what: str, reshape: Callable[[Array], Any], compute: Callable[[Value], Value]
+    recorder: Recorder,
+    base: Storage,
+    what: str,
+    reshape: Callable[[Array], Any],
+    compute: Callable[[Value], Value],
 ) -> Storage:
     """The storage of a rearranged array: a view where NumPy makes one, else a copy.
 

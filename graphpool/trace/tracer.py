@@ -129,9 +129,7 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
             return
         parsed = parse_index(self.recorder, key, self.shape)
         view_key = (*self._whole_key(key), Ellipsis) if parsed.is_scalar else key
-        view = IndexView(
-            self.recorder, self.storage, self.storage.shadow[view_key], parsed.index, parsed.new_axes
-        )
+        view = IndexView(self.recorder, self.storage, self.storage.shadow[view_key], parsed.index, parsed.new_axes)
         target = Tracer(self.recorder, view)
         # Where `v[1:] += x` has written through the view already, Python assigns that view to itself.
         viewed = isinstance(item, Tracer) and isinstance(item.storage, IndexView)

@@ -23,9 +23,23 @@ ON_BOOLS = {"add": "or", "mul": "and", "maximum": "or", "minimum": "and"}
 """What NumPy's loops for two bools compute."""
 
 COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal"})
-CLIP = np._core.umath.clip
 
 Lowering = Callable[[Recorder, list[Value], DType], Value]
+
+
+def find_clip() -> np.ufunc:
+    """The ufunc behind ``np.clip``, which NumPy does not show by name: caught where it meets an operand of ours."""
+    caught: list[np.ufunc] = []
+
+    class Catcher:
+        def __array_ufunc__(self, ufunc: np.ufunc, *inputs: Any, **kwargs: Any) -> Any:
+            caught.append(ufunc)
+
+    np.zeros(1).clip(Catcher(), 1)  # type: ignore[call-overload]
+    return caught[0]
+
+
+CLIP = find_clip()
 
 
 def _square(recorder: Recorder, args: list[Value], dtype: DType) -> Value:
@@ -105,7 +119,9 @@ def call_ufunc(recorder: Recorder, ufunc: np.ufunc, inputs: Sequence[Any], dtype
     if ufunc in LOGICAL:
         return recorder.emit(LOGICAL[ufunc], [_operand(recorder, item, None, BOOL) for item in plain])
     if ufunc not in ROWS and ufunc not in COMPOSED and ufunc not in BITWISE:
-        recorder.fail(f"np.{ufunc.__name__} cannot be traced", hint="the docs list the functions that can (docs/ops.md)")
+        recorder.fail(
+            f"np.{ufunc.__name__} cannot be traced", hint="the docs list the functions that can (docs/ops.md)"
+        )
     args = [_operand(recorder, item, target, target) for item, target in zip(plain, loop, strict=True)]
     return _emit_loop(recorder, ufunc, args, loop[0])
 
@@ -165,7 +181,7 @@ def _operand(recorder: Recorder, item: Any, weak: DType | None, dtype: DType) ->
 
 
 def _apply_reduce(recorder: Recorder, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    from graphpool.trace.functions import reduce_array
+    from graphpool.trace.reductions import reduce_array
 
     name = UFUNC_REDUCTIONS.get(ufunc)
     if name is None:

@@ -185,9 +185,7 @@ def test_written_order_of_constants_is_kept() -> None:
 
 
 # --- nets -------------------------------------------------------------------------------------------------
-def spiking(
-    made: GraphBuilder, name: str, current: int, size: int, threshold: int, alpha: int
-) -> tuple[int, int]:
+def spiking(made: GraphBuilder, name: str, current: int, size: int, threshold: int, alpha: int) -> tuple[int, int]:
     """``v = v - v * alpha + i; s = spike(v); v = v - s * threshold``: gives s and the last v."""
     v = made.state(f"{name}.v", np.zeros(size, np.float32))
     risen = made.add("add", [made.add("sub", [v, made.add("mul", [v, alpha])]), current])
@@ -375,9 +373,7 @@ def equations(jaxpr: Any) -> Iterator[Any]:
     """All equations of a jaxpr and of those inside it."""
     for equation in jaxpr.eqns:
         yield equation
-        for inner in jax.tree.leaves(
-            list(equation.params.values()), is_leaf=lambda leaf: hasattr(leaf, "eqns")
-        ):
+        for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda leaf: hasattr(leaf, "eqns")):
             if hasattr(inner, "eqns"):
                 yield from equations(inner)
 
@@ -626,9 +622,7 @@ def test_signs_of_zero_are_numpys() -> None:
         made.output(f"mod{divisor}", made.add("mod", [x, made.constant(divisor)]))
     values = np.array([[[-0.0, 0.0, 3.0, -3.0]]])
     outputs, _, _ = run(made.build(), {}, [], [values])
-    for actual, expected in zip(
-        outputs, (np.sign(values), np.mod(values, 3.0), np.mod(values, -3.0)), strict=True
-    ):
+    for actual, expected in zip(outputs, (np.sign(values), np.mod(values, 3.0), np.mod(values, -3.0)), strict=True):
         np.testing.assert_array_equal(actual, expected)
         np.testing.assert_array_equal(np.signbit(actual), np.signbit(expected))
 

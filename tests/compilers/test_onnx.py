@@ -87,9 +87,7 @@ def _one_sample(graph: Graph, feed: Arrays, parameters: Arrays, number: int, ste
             elif value not in made:
                 args = [made[arg] for arg in node.args]
                 with np.errstate(all="ignore"):
-                    made[value] = np.asarray(
-                        evaluate(node.op, np, args, [arg.ndim for arg in args], node.attrs)
-                    )
+                    made[value] = np.asarray(evaluate(node.op, np, args, [arg.ndim for arg in args], node.attrs))
         for output in graph.outputs:
             rows.setdefault(output.name, []).append(made[output.value])
         for record in graph.records:
@@ -467,8 +465,7 @@ def test_integers_modulo_anything_never_crash() -> None:
         sample = Sample((x, y))
         for graph, streams, parameters in _graphs_of("mod", sample):
             feed = {
-                "input" if len(streams) == 1 else f"input.x{place}": sample.args[place][None, None]
-                for place in streams
+                "input" if len(streams) == 1 else f"input.x{place}": sample.args[place][None, None] for place in streams
             }
             out = Session(model_of(graph, "always", parameters))(feed)["output"]
             np.testing.assert_array_equal(out[0, 0], [0, 0, 0, 0, 0, 2])
@@ -520,9 +517,7 @@ def test_metadata_describe_the_signature() -> None:
     assert _properties(model_of(recurrent_net(), "step", WEIGHTS))["graphpool.one_step"] == "true"
     signature = _strict(properties["graphpool.signature"])
     assert signature["name"] == "net" and signature["dt"] == 0.001
-    assert signature["inputs"] == [
-        {"name": "x", "tensor": "input", "dtype": "float32", "shape": [2], "kind": "event"}
-    ]
+    assert signature["inputs"] == [{"name": "x", "tensor": "input", "dtype": "float32", "shape": [2], "kind": "event"}]
     assert [entry["tensor"] for entry in signature["outputs"]] == ["output"]
     assert [entry["tensor"] for entry in signature["records"]] == ["record.lif.v", "record.lif.spikes"]
     assert signature["states"][0] == {

@@ -4,7 +4,7 @@ A program is data: statements that run on a list of variables. The same interpre
 tracers. While a program is drawn it also runs on sample arrays, so shapes and dtypes are NumPy's own.
 
 Some results differ between runtimes in the last place (``tanh``, a product under a fused multiply-add, the order of a
-sum). They are marked inexact, and nothing that jumps (comparisons, ``floor``) reads them, so that a difference stays one.
+sum). They are marked inexact, and nothing that jumps (comparisons, ``floor``) reads them, so that it stays one.
 """
 
 from __future__ import annotations
@@ -20,12 +20,33 @@ from graphpool.functional import spike
 from graphpool.nn.modules import Module
 from graphpool.parameters import Parameter, State
 
-PARAMETERS = {"p0": np.array([0.5, -1.25, 2.0]), "p1": np.array([[1.0, -0.5], [0.25, 2.0], [-1.0, 0.75]]), "p2": np.array(0.5)}
-STATES = {"s0": np.zeros(3), "s1": np.array([[0.5, -0.5, 1.0], [0.0, 2.0, -1.0]]), "s2": np.array(0.25),
-          "count": np.zeros(3, dtype=np.int64), "flag": np.array([True, False, False])}
+PARAMETERS = {
+    "p0": np.array([0.5, -1.25, 2.0]),
+    "p1": np.array([[1.0, -0.5], [0.25, 2.0], [-1.0, 0.75]]),
+    "p2": np.array(0.5),
+}
+STATES = {
+    "s0": np.zeros(3),
+    "s1": np.array([[0.5, -0.5, 1.0], [0.0, 2.0, -1.0]]),
+    "s2": np.array(0.25),
+    "count": np.zeros(3, dtype=np.int64),
+    "flag": np.array([True, False, False]),
+}
 MAX_ELEMENTS = 60
-INDICES: tuple[Any, ...] = (0, -1, slice(1, None), slice(None, None, -1), slice(0, 2), (Ellipsis, 0), (slice(None), 1), None,
-                            (None, Ellipsis), (slice(None), slice(0, 1)), (1, slice(None, None, 2)), (Ellipsis, slice(1, 2)))
+INDICES: tuple[Any, ...] = (
+    0,
+    -1,
+    slice(1, None),
+    slice(None, None, -1),
+    slice(0, 2),
+    (Ellipsis, 0),
+    (slice(None), 1),
+    None,
+    (None, Ellipsis),
+    (slice(None), slice(0, 1)),
+    (1, slice(None, None, 2)),
+    (Ellipsis, slice(1, 2)),
+)
 
 
 @dataclass(frozen=True)
@@ -78,32 +99,75 @@ Rule = tuple[str, Callable[..., Any]]
 A capital letter: the result is exact only if the operands are; "~" before: the result is inexact."""
 
 PURE: dict[str, Rule] = {
-    "add": ("ff", np.add), "subtract": ("ff", np.subtract), "maximum": ("ff", np.maximum), "minimum": ("ff", np.minimum),
-    "negative": ("f", np.negative), "abs": ("f", abs), "floor": ("e", np.floor), "round": ("e", np.round),
-    "sign": ("e", np.sign), "halve": ("f", lambda a: a * 0.5), "modulo": ("e", lambda a: a % 2.0),
-    "clip": ("f", lambda a: np.clip(a, -2, 1.5)), "float32": ("f", lambda a: a.astype(np.float32)),
+    "add": ("ff", np.add),
+    "subtract": ("ff", np.subtract),
+    "maximum": ("ff", np.maximum),
+    "minimum": ("ff", np.minimum),
+    "negative": ("f", np.negative),
+    "abs": ("f", abs),
+    "floor": ("e", np.floor),
+    "round": ("e", np.round),
+    "sign": ("e", np.sign),
+    "halve": ("f", lambda a: a * 0.5),
+    "modulo": ("e", lambda a: a % 2.0),
+    "clip": ("f", lambda a: np.clip(a, -2, 1.5)),
+    "float32": ("f", lambda a: a.astype(np.float32)),
     "float64": ("f", lambda a: a.astype(np.float64)),
     "spike": ("e", lambda a: spike(np.clip(a, -8, 8), 0.5, max_spikes=3)),
-    "multiply": ("~ff", np.multiply), "divide": ("~ff", lambda a, b: a / (abs(b) + 1)), "square": ("~f", lambda a: a**2),
-    "power": ("~f", lambda a: np.power(abs(a) + 1, 0.75)), "tanh": ("~f", np.tanh), "exp": ("~f", lambda a: np.exp(np.tanh(a))),
-    "sqrt": ("~f", lambda a: np.sqrt(abs(a))), "log": ("~f", lambda a: np.log(abs(a) + 1)), "matmul": ("~ff", np.matmul),
-    "dot": ("~ff", np.dot), "sum": ("~f", np.sum), "sum0": ("~f", lambda a: a.sum(axis=0)), "mean": ("~f", lambda a: a.mean(axis=-1)),
+    "multiply": ("~ff", np.multiply),
+    "divide": ("~ff", lambda a, b: a / (abs(b) + 1)),
+    "square": ("~f", lambda a: a**2),
+    "power": ("~f", lambda a: np.power(abs(a) + 1, 0.75)),
+    "tanh": ("~f", np.tanh),
+    "exp": ("~f", lambda a: np.exp(np.tanh(a))),
+    "sqrt": ("~f", lambda a: np.sqrt(abs(a))),
+    "log": ("~f", lambda a: np.log(abs(a) + 1)),
+    "matmul": ("~ff", np.matmul),
+    "dot": ("~ff", np.dot),
+    "sum": ("~f", np.sum),
+    "sum0": ("~f", lambda a: a.sum(axis=0)),
+    "mean": ("~f", lambda a: a.mean(axis=-1)),
     "sumkeep": ("~f", lambda a: np.sum(a, axis=-1, keepdims=True)),
-    "max": ("f", lambda a: np.max(a, axis=-1)), "min": ("f", lambda a: a.min(axis=0, keepdims=True)),
-    "less": ("ee", np.less), "less_equal": ("ee", np.less_equal), "greater": ("ee", np.greater),
-    "greater_equal": ("ee", lambda a, b: a >= b), "equal": ("ee", np.equal), "not_equal": ("ee", np.not_equal),
-    "and": ("bb", np.logical_and), "or": ("bb", lambda a, b: a | b), "xor": ("bb", np.logical_xor), "not": ("b", np.logical_not),
-    "any": ("b", lambda a: a.any(axis=-1)), "all": ("b", np.all), "where": ("bff", np.where),
-    "to_int": ("e", lambda a: np.clip(a, -50, 50).astype(np.int64)), "to_bool": ("e", lambda a: a.astype(bool)),
-    "from_int": ("i", lambda a: a.astype(np.float64) * 0.125), "from_bool": ("b", lambda a: a * 1.0),
-    "int_add": ("ii", np.add), "int_multiply": ("ii", lambda a, b: (a * b) % 97), "int_less": ("ii", np.less), "int_where": ("bii", np.where),
-    "int_sum": ("i", lambda a: np.sum(a, axis=-1)), "int_divide": ("~ii", lambda a, b: a / (b % 5 + 7)), "int_max": ("i", np.max),
-    "transpose": ("f", np.transpose), "reshape": ("f", lambda a: a.reshape(-1, 1)), "ravel": ("f", np.ravel),
-    "squeeze": ("f", np.squeeze), "expand": ("f", lambda a: np.expand_dims(a, -1)), "broadcast": ("f", lambda a: np.broadcast_to(a, (2, 3))),
-    "stack": ("ff", lambda a, b: np.stack([a, b], axis=-1)), "concatenate": ("ff", lambda a, b: np.concatenate([a, b])),
-    "concatenate1": ("ff", lambda a, b: np.concatenate([a, b], axis=-1)), "copy": ("f", np.copy), "bool_stack": ("bb", lambda a, b: np.stack([a, b])),
-    "zeros_like": ("f", np.zeros_like), "alias": ("f", lambda a: a),
-}  # fmt: skip
+    "max": ("f", lambda a: np.max(a, axis=-1)),
+    "min": ("f", lambda a: a.min(axis=0, keepdims=True)),
+    "less": ("ee", np.less),
+    "less_equal": ("ee", np.less_equal),
+    "greater": ("ee", np.greater),
+    "greater_equal": ("ee", lambda a, b: a >= b),
+    "equal": ("ee", np.equal),
+    "not_equal": ("ee", np.not_equal),
+    "and": ("bb", np.logical_and),
+    "or": ("bb", lambda a, b: a | b),
+    "xor": ("bb", np.logical_xor),
+    "not": ("b", np.logical_not),
+    "any": ("b", lambda a: a.any(axis=-1)),
+    "all": ("b", np.all),
+    "where": ("bff", np.where),
+    "to_int": ("e", lambda a: np.clip(a, -50, 50).astype(np.int64)),
+    "to_bool": ("e", lambda a: a.astype(bool)),
+    "from_int": ("i", lambda a: a.astype(np.float64) * 0.125),
+    "from_bool": ("b", lambda a: a * 1.0),
+    "int_add": ("ii", np.add),
+    "int_multiply": ("ii", lambda a, b: (a * b) % 97),
+    "int_less": ("ii", np.less),
+    "int_where": ("bii", np.where),
+    "int_sum": ("i", lambda a: np.sum(a, axis=-1)),
+    "int_divide": ("~ii", lambda a, b: a / (b % 5 + 7)),
+    "int_max": ("i", np.max),
+    "transpose": ("f", np.transpose),
+    "reshape": ("f", lambda a: a.reshape(-1, 1)),
+    "ravel": ("f", np.ravel),
+    "squeeze": ("f", np.squeeze),
+    "expand": ("f", lambda a: np.expand_dims(a, -1)),
+    "broadcast": ("f", lambda a: np.broadcast_to(a, (2, 3))),
+    "stack": ("ff", lambda a, b: np.stack([a, b], axis=-1)),
+    "concatenate": ("ff", lambda a, b: np.concatenate([a, b])),
+    "concatenate1": ("ff", lambda a, b: np.concatenate([a, b], axis=-1)),
+    "copy": ("f", np.copy),
+    "bool_stack": ("bb", lambda a, b: np.stack([a, b])),
+    "zeros_like": ("f", np.zeros_like),
+    "alias": ("f", lambda a: a),
+}
 
 
 def _iadd(a: Any, b: Any) -> None:
@@ -139,9 +203,15 @@ def _copyto(a: Any, b: Any) -> None:
 
 
 IN_PLACE: dict[str, Callable[..., None]] = {
-    "iadd": _iadd, "isub": _isub, "set": _set, "slice_iadd": _slice_iadd, "masked_set": _masked_set,
-    "masked_isub": _masked_isub, "out": _out, "copyto": _copyto,
-}  # fmt: skip
+    "iadd": _iadd,
+    "isub": _isub,
+    "set": _set,
+    "slice_iadd": _slice_iadd,
+    "masked_set": _masked_set,
+    "masked_isub": _masked_isub,
+    "out": _out,
+    "copyto": _copyto,
+}
 REARRANGEMENTS = ("transpose", "reshape", "ravel", "squeeze", "broadcast")
 """Views that a step may not write through, or copies, depending on the layout."""
 INDEXED = ("set", "slice_iadd")

@@ -80,7 +80,12 @@ def check(program: Program, target: str, hoists: tuple[str, ...], seed: int) -> 
 def test_every_runtime_agrees_with_the_step_loop(target: str) -> None:
     lengths = st.sampled_from(range(1, MAX_LENGTH + 1))
 
-    @settings(max_examples=EXAMPLES[target], deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=EXAMPLES[target],
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(st.integers(0, 2**32), lengths, st.integers(0, 10), st.sampled_from(["always", "never"]))
     def fuzz(seed: int, length: int, data: int, hoist: str) -> None:
         hoists = (hoist,) if target == "jax" else ("always", "never")

@@ -55,9 +55,7 @@ def test_it_follows_its_equations(has_rec, synapses):
         max_spikes_per_dt=limit,
     )
     inputs = rng.uniform(0, 0.4, (40, size * synapses))
-    expected, vmem, isyn = reference(
-        inputs, size, synapses, tau_mem, tau_syn, bias, threshold, w_rec * has_rec, limit
-    )
+    expected, vmem, isyn = reference(inputs, size, synapses, tau_mem, tau_syn, bias, threshold, w_rec * has_rec, limit)
     np.testing.assert_array_equal([lif.step(row) for row in inputs], expected)
     np.testing.assert_allclose(lif.vmem, vmem, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(lif.isyn, isyn, rtol=1e-12)

@@ -305,9 +305,7 @@ def test_repr_is_the_tree():
         "    }\n"
         "}"
     )
-    assert repr(Sequential(Linear((1, 5)))).startswith(
-        "Sequential with shape (1, 5) {\n    Linear '0_Linear'"
-    )
+    assert repr(Sequential(Linear((1, 5)))).startswith("Sequential with shape (1, 5) {\n    Linear '0_Linear'")
 
 
 def test_repr_before_initialisation():

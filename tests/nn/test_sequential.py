@@ -23,9 +23,7 @@ def names(sequence):
 
 def test_it_pipes_its_children():
     w = np.arange(6.0).reshape(2, 3)
-    net = Sequential(
-        Linear((2, 3), weight=w), Rate(3, tau=0.1, dt=0.01), Linear((3, 1), weight=np.ones((3, 1)))
-    )
+    net = Sequential(Linear((2, 3), weight=w), Rate(3, tau=0.1, dt=0.01), Linear((3, 1), weight=np.ones((3, 1))))
     x = np.array([1.0, 2.0])
     np.testing.assert_allclose(net.step(x), [np.sum(0.1 * (x @ w))])
     np.testing.assert_allclose(net["1_Rate"].x, 0.1 * (x @ w))

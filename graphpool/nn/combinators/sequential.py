@@ -99,9 +99,7 @@ class Sequential(Module):
             hint = "a dict of named modules comes first" if isinstance(mod, Mapping) else "give modules"
             raise self._refused(f"{mod!r} is no module", hint)
         if name in self._children:
-            raise self._refused(
-                f"there is a module {name!r} already", "give another name: append(mod, name=...)"
-            )
+            raise self._refused(f"there is a module {name!r} already", "give another name: append(mod, name=...)")
         setattr(self, name, mod)
 
     def _register_child(self, name: str, child: Any) -> None:

@@ -146,9 +146,7 @@ class Module(Registry):
             InputError: the input does not fit.
             StateError: the batch of the input is not that of the state.
         """
-        refuse_in_step(
-            "the module", self.full_name, "inside a step, children are stepped: self.child.step(x)"
-        )
+        refuse_in_step("the module", self.full_name, "inside a step, children are stepped: self.child.step(x)")
         if type(self).step is Module.step:
             self.step()
         from graphpool.compile import evolve_eagerly
@@ -202,15 +200,11 @@ class Module(Registry):
         wanted = {names} if isinstance(names, str) else set(names)
         return self._nested(lambda name, _: name in wanted, keep_empty=False)
 
-    def _of_kind(
-        self, kind: type[RegisteredAttribute], family: str | Collection[str] | None
-    ) -> dict[str, Any]:
+    def _of_kind(self, kind: type[RegisteredAttribute], family: str | Collection[str] | None) -> dict[str, Any]:
         if family is None:
             return self._nested(lambda _, item: isinstance(item, kind), keep_empty=True)
         wanted = {family} if isinstance(family, str) else set(family)
-        return self._nested(
-            lambda _, item: isinstance(item, kind) and item.family in wanted, keep_empty=False
-        )
+        return self._nested(lambda _, item: isinstance(item, kind) and item.family in wanted, keep_empty=False)
 
     # --- setting --------------------------------------------------------------------------------------------
     def set_attributes(self, attributes: Mapping[str, Any]) -> Self:

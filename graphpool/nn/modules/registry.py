@@ -164,13 +164,9 @@ class Registry:
         if in_numpy_step():
             raise self._refusal(name, "registered inside a step", "register it in __init__")
         if not re.fullmatch(r"\w+", name):
-            raise self._refusal(
-                name, f"the name {name!r} cannot be used", "use letters, digits and underscores"
-            )
+            raise self._refusal(name, f"the name {name!r} cannot be used", "use letters, digits and underscores")
         if hasattr(type(self), name) or name in INTERNAL:
-            raise self._refusal(
-                name, f"{self.class_name} itself has an attribute {name!r}", "use another name"
-            )
+            raise self._refusal(name, f"{self.class_name} itself has an attribute {name!r}", "use another name")
 
     def _register(self, name: str, attribute: RegisteredAttribute) -> None:
         self._check_name(name)

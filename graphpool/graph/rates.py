@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from graphpool.graph import CONST, PARAM, Graph
+from graphpool.graph.graph import CONST, PARAM, Graph
 
 
 class Rate(IntEnum):
