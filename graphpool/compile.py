@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import weakref
 from collections.abc import Mapping, Sequence
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import numpy as np
@@ -108,13 +107,15 @@ def load_target(name: str) -> Any:
         TargetError: there is no such target; lists those that there are.
         MissingExtraError: its packages are not installed.
     """
+    from importlib.metadata import entry_points
+
     found = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
     if name not in found:
         raise TargetError(format_error(f"no target {name!r}", hint=f"there are {', '.join(sorted(found)) or 'none'}"))
     return _load_entry(found[name])
 
 
-def _load_entry(entry: EntryPoint) -> Any:
+def _load_entry(entry: Any) -> Any:
     try:
         return entry.load()
     except ModuleNotFoundError as error:
