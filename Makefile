@@ -17,7 +17,6 @@ help: ## Show this list
 
 demo: $(INSTALLED) ## Run the grasshopper example and list what it wrote to out/
 	@$(BIN)/python examples/grasshopper/demo.py $(ARGS)
-	@echo && echo "Written:" && find out -type f | sort | sed 's/^/  /'
 
 test: $(INSTALLED) ## Run all tests
 	$(PYTEST) $(ARGS)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -146,6 +147,10 @@ def read_only(array: Array) -> Array:
 
 
 # --- the three kinds ----------------------------------------------------------------------------------------
+def _cast_initial(cast_fn: Callable[[Any], Any], init_func: Initialiser, shape: Shape) -> Any:
+    return cast_fn(init_func(shape))
+
+
 class RegisteredAttribute:
     """An attribute that a module registers: the common part of its three kinds.
 
@@ -157,6 +162,7 @@ class RegisteredAttribute:
         init_func: makes the initial value from a shape, where there is no ``data``.
         shape: an integer, a tuple, or a list of alternatives, of which the first is the default.
         permit_reshape: reshape ``data`` to the first alternative with as many elements, where none fits.
+        cast_fn: applied to an initial value, for example ``np.float32``; not to later assignments.
 
     Attributes:
         value: the present raw value.
@@ -164,8 +170,7 @@ class RegisteredAttribute:
         shape: the shape of one sample; None where the value is neither a number nor an array.
 
     Raises:
-        ModuleError: neither data nor shape is given, or neither data nor init_func; the shapes do not fit; a
-            value is not numeric.
+        ModuleError: no value is given or can be made, or it does not fit the shape, or is not numeric.
     """
 
     error: ClassVar[type[GraphpoolError]] = ModuleError
@@ -178,6 +183,7 @@ class RegisteredAttribute:
         init_func: Initialiser | None = None,
         shape: int | Shape | list[int | Shape] | None = None,
         permit_reshape: bool = True,
+        cast_fn: Callable[[Any], Any] | None = None,
     ) -> None:
         if init_func is not None and not callable(init_func):
             raise self._declared_wrongly(f"init_func={init_func!r} cannot be called", "for example np.zeros")
@@ -185,6 +191,9 @@ class RegisteredAttribute:
         self.is_constant = isinstance(data, Constant)
         alternatives = None if shape is None else self._read_alternatives(shape)
         data = unwrap(data)
+        if cast_fn is not None:
+            data = None if data is None else cast_fn(data)
+            init_func = partial(_cast_initial, cast_fn, init_func) if init_func else None
         # A reset restores data that was given, so a function beside it is never asked.
         self.init_func = init_func if data is None else None
         if data is None:

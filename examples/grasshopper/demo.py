@@ -114,7 +114,7 @@ def main(folder: Path, seconds: float | None = None) -> None:
     with (folder / "results.txt").open("w") as file:
         Console(file=file, width=120).print(table)
     print("Coincidence: 1 is perfect, 0 is chance (Kistler, Gerstner and van Hemmen 1997; within 2 ms, one to one).")
-    print("The parameters were fitted to recording 1 only.\n")
+    print("Times are of a second run; the first also compiles. The parameters were fitted to recording 1 only.\n")
     for path in sorted(folder.iterdir()):
         print(f"  {path}  {path.stat().st_size:,} bytes")
 

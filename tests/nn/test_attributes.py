@@ -333,3 +333,19 @@ def test_an_init_func_that_pickles_is_kept():
 def test_repr_shows_what_was_declared():
     text = repr(Parameter(1.0, family="taus"))
     assert text == "Parameter(data=array(1.), family='taus', init_func=None, shape=())"
+
+
+def test_cast_fn_applies_to_initial_values_only() -> None:
+    class Casting(Module):
+        def __init__(self) -> None:
+            super().__init__(shape=2)
+            self.given = Parameter([1.5, 2.5], cast_fn=np.float32)
+            self.drawn = Parameter(shape=2, init_func=np.ones, cast_fn=np.float32)
+
+    module = Casting()
+    assert module.given.dtype == module.drawn.dtype == np.float32
+    module.given = np.array([3.0, 4.0], dtype=np.float64)
+    assert module.given.dtype == np.float32
+    module.reset_parameters()
+    np.testing.assert_array_equal(module.given, np.array([1.5, 2.5], dtype=np.float32))
+    assert module.drawn.dtype == np.float32
