@@ -16,8 +16,8 @@ from graphpool.compilers.onnx import lowerings, shaping
 from graphpool.compilers.onnx.emitter import Call, Emitter, Tensor, lowers
 from graphpool.graph import CONST, State, TensorType, Value
 from graphpool.graph.types import FLOAT32, Array
-from graphpool.ops import Trait, evaluate, row
-from graphpool.plan import Plan, Rate, Region
+from graphpool.ops import Trait, row
+from graphpool.plan import Plan, Region
 
 FAMILIES = (lowerings, shaping)
 """The modules that fill the registry."""
@@ -90,17 +90,8 @@ class MainGraph:
             name = names.get(value, f"once.{graph.labels[value]}")
             self.known[value] = self.emitter.named(name, np.asarray(array))
         for value, node in enumerate(graph.nodes):
-            if self.plan.rates[value] is Rate.CONST:
-                array = node.attrs["place"].array if node.op == CONST else self._folded(value)
-                self.known[value] = self.emitter.constant(array)
-
-    def _folded(self, value: Value) -> Array:
-        """Constants that no pass has folded."""
-        node = self.graph.nodes[value]
-        operands = [self.known[arg].array for arg in node.args]
-        with np.errstate(all="ignore"):
-            ranks = [self.graph.type(arg).rank for arg in node.args]
-            return np.asarray(evaluate(node.op, np, operands, ranks, node.attrs))
+            if node.op == CONST:
+                self.known[value] = self.emitter.constant(node.attrs["place"].array)
 
     def _inputs(self) -> None:
         for place, port in enumerate(self.graph.inputs):
@@ -137,10 +128,11 @@ class MainGraph:
         e, (place,) = self.emitter, region.states
         state = self.graph.states[place]
         following = e.lift(self.known[state.next])
-        first = e.emit("Unsqueeze", self._states[place], e.ints([0]))
-        earlier = e.emit("Slice", following, e.ints([0]), e.ints([-1]), e.ints([0]))
-        late = e.emit("Concat", first, earlier, axis=0)
-        self.known[state.current] = Tensor(late, following.type)
+        if region.outputs:
+            first = e.emit("Unsqueeze", self._states[place], e.ints([0]))
+            earlier = e.emit("Slice", following, e.ints([0]), e.ints([-1]), e.ints([0]))
+            late = e.emit("Concat", first, earlier, axis=0)
+            self.known[state.current] = Tensor(late, following.type)
         last = e.emit("Gather", following, e.constant(np.array(-1, np.int64)), axis=0)
         self._next[place] = Tensor(last, following.type)
 
