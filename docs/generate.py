@@ -58,6 +58,11 @@ def page() -> str:
         "\n## The op table\n\nTolerances are the largest difference between targets in units of the last place. "
         "An op that jumps can turn such a difference into a whole unit.",
         *rows(),
+        "\n## What an engine does to numbers\n\n"
+        "* JAX on a CPU turns denormal numbers to zero, and may fuse a product and a sum into one rounding.\n"
+        "* The sum inside a matrix product, `sum` and `mean` run in an order of the engine's own.\n"
+        "* So real-valued results agree to the last places, and a spike can fall a step earlier or later; where every "
+        "product and sum is exact, all targets agree to the bit.",
     ]
     return "\n".join(parts) + "\n"
 

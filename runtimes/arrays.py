@@ -12,6 +12,10 @@ from graphpool.artifact import PortSignature
 from graphpool.errors import GraphpoolError, InputError, format_error
 from graphpool.graph import TensorType
 from graphpool.graph.types import Array
+from graphpool.nested import flatten
+
+
+NUMERIC_KINDS = "biuf"
 
 
 @dataclass(frozen=True)
@@ -37,16 +41,30 @@ def read_ports(ports: Sequence[PortSignature], x: Any, *, time: bool, check_fini
     Raises:
         InputError: names the port, what it wants and what it got.
     """
-    given = _by_port(ports, x)
+    given = by_port(ports, x)
     read = [_read_port(port, given[port.name], time=time, check_finite=check_finite) for port in ports]
-    shapes = {port.name: array.shape[: 1 + time] for port, (array, _) in zip(ports, read, strict=True)}
-    if len(set(shapes.values())) > 1:
-        raise InputError(f"the inputs differ in batch or time: {shapes}")
     arrays = [array for array, _ in read]
+    check_leading(ports, arrays, 1 + time)
     return Batch(arrays, arrays[0].shape[0], arrays[0].shape[1] if time else 1, any(had for _, had in read))
 
 
-def _by_port(ports: Sequence[PortSignature], x: Any) -> Mapping[str, Any]:
+def check_leading(ports: Sequence[PortSignature], arrays: Sequence[Any], outer: int) -> None:
+    """Check that all inputs have the same batch and time.
+
+    Raises:
+        InputError: they do not.
+    """
+    shapes = {port.name: array.shape[:outer] for port, array in zip(ports, arrays, strict=True)}
+    if len(set(shapes.values())) > 1:
+        raise InputError(f"the inputs differ in batch or time: {shapes}")
+
+
+def by_port(ports: Sequence[PortSignature], x: Any) -> Mapping[str, Any]:
+    """What is given for each port by its name; one port needs no dict.
+
+    Raises:
+        InputError: a port is missing, or there is none of a name.
+    """
     names = [port.name for port in ports]
     if isinstance(x, Mapping):
         if set(x) != set(names):
@@ -60,21 +78,24 @@ def _by_port(ports: Sequence[PortSignature], x: Any) -> Mapping[str, Any]:
 def _read_port(port: PortSignature, item: Any, *, time: bool, check_finite: bool) -> tuple[Array, bool]:
     array = _numeric(port, item)
     rank, outer = port.type.rank, 2 if time else 1
-    wanted = _wanted(port, time)
+    wanted = wants(port, time=time)
     if array.ndim not in (rank + outer, rank + outer - 1) or array.shape[array.ndim - rank :] != port.type.shape:
         raise InputError(format_error(f"input {port.name!r} wants {wanted}, got an array of shape {array.shape}"))
     is_batched = array.ndim == rank + outer
     array = array if is_batched else array[None]
     if array.shape[0] == 0:
         raise InputError(f"input {port.name!r} holds no samples: shape {array.shape}, wanted {wanted}")
+    with np.errstate(over="ignore"):
+        array = array.astype(port.type.dtype, copy=False)
     if check_finite and not np.all(np.isfinite(array)):
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         axes = "(sample, step, ...)" if time else "(sample, ...)"
         raise InputError(f"input {port.name!r} holds {array[place]} at {place} {axes}")
-    return array.astype(port.type.dtype, copy=False), is_batched
+    return array, is_batched
 
 
-def _wanted(port: PortSignature, time: bool) -> str:
+def wants(port: PortSignature, *, time: bool) -> str:
+    """The shapes that a port takes, for messages."""
     sample = "".join(f", {n}" for n in port.type.shape)
     if time:
         return f"(B, T{sample}) or (T{sample})" if sample else "(B, T) or (T,)"
@@ -86,14 +107,26 @@ def _numeric(port: PortSignature, item: Any) -> Array:
         array = np.asarray(item)
     except ValueError as error:
         raise InputError(f"input {port.name!r} is no array: {error}") from error
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in NUMERIC_KINDS or not np.can_cast(array.dtype, port.type.dtype, "same_kind"):
+        taken = {"f": "real numbers, integers and bools", "b": "bools"}.get(port.type.dtype.kind, "integers and bools")
         raise InputError(
             format_error(
                 f"input {port.name!r} has dtype {array.dtype}",
-                hint=f"it takes real numbers, integers and bools, and runs in {port.type.dtype}",
+                hint=f"it takes {taken}, and runs in {port.type.dtype}",
             )
         )
     return array
+
+
+def read_nested(nested: Any, what: str, error: type[GraphpoolError]) -> dict[str, Any]:
+    """A nested dict of states or parameters by dotted path.
+
+    Raises:
+        GraphpoolError: of class ``error``: it is no dict.
+    """
+    if not isinstance(nested, Mapping):
+        raise error(f"{what}s come as a nested dict by name, got {type(nested).__name__}")
+    return dict(flatten(nested))
 
 
 def read_values(
@@ -127,11 +160,15 @@ def read_values(
 def _read_value(
     name: str, item: Any, type_: TensorType, what: str, error: type[GraphpoolError], batched: bool
 ) -> Array:
-    array = np.asarray(item)
-    if array.dtype.kind not in "fiub" or not np.can_cast(array.dtype, type_.dtype, "same_kind"):
+    try:
+        array = np.asarray(item)
+    except ValueError as cause:
+        raise error(f"{what} {name!r} is no array: {cause}") from cause
+    if array.dtype.kind not in NUMERIC_KINDS or not np.can_cast(array.dtype, type_.dtype, "same_kind"):
         raise error(f"{what} {name!r} has dtype {type_.dtype}, got {array.dtype}")
     is_batched = batched and array.ndim == type_.rank + 1 and array.shape[0] > 0
     if array.shape != type_.shape and not (is_batched and array.shape[1:] == type_.shape):
         also = f" or (B{''.join(f', {n}' for n in type_.shape)})" if batched else ""
         raise error(f"{what} {name!r} has shape {type_.shape}{also}, got {array.shape}")
-    return np.array(array[0] if is_batched and array.shape[0] == 1 else array, dtype=type_.dtype)
+    with np.errstate(over="ignore"):
+        return np.array(array[0] if is_batched and array.shape[0] == 1 else array, dtype=type_.dtype)

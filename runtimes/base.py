@@ -15,9 +15,9 @@ from graphpool.artifact import Artifact, PortSignature, Signature
 from graphpool.errors import ParameterError, StateError, TargetError, format_error
 from graphpool.graph import Value
 from graphpool.graph.types import Array
-from graphpool.nested import flatten, nest
+from graphpool.nested import nest
 from graphpool.plan import Plan, compute_once
-from graphpool.runtimes.arrays import read_ports, read_values
+from graphpool.runtimes.arrays import read_nested, read_ports, read_values
 
 Mode = Literal["run", "record", "step"]
 Arrays = list[Array]
@@ -63,9 +63,10 @@ class Runtime:
             InputError: x does not fit its port.
             StateError: the batch of x does not fit the state's.
         """
+        mode: Mode = "record" if record else "run"
+        self._check_mode(mode)
         batch = read_ports(self.signature.inputs, x, time=True, check_finite=check_finite)
         states = self._states_for(batch.size)
-        mode: Mode = "record" if record else "run"
         if batch.steps == 0:
             outputs, records = self._empty(mode, batch.size)
         else:
@@ -117,7 +118,7 @@ class Runtime:
         Raises:
             StateError: an unknown name, a wrong shape or dtype; nothing has changed then.
         """
-        self._state |= self._read_state(dict(flatten(state)))
+        self._state |= self._read_state(read_nested(state, "state", StateError))
 
     def reset_state(self) -> None:
         """Give every state its initial value; also drops the batch axis."""
@@ -135,7 +136,8 @@ class Runtime:
             ParameterError: an unknown name, a wrong shape or dtype; nothing has changed then.
         """
         types = {param.name: param.type for param in self.signature.params}
-        new = read_values(dict(flatten(parameters)), types, "parameter", ParameterError, batched=False)
+        flat = read_nested(parameters, "parameter", ParameterError)
+        new = read_values(flat, types, "parameter", ParameterError, batched=False)
         self._parameters |= new
         self._handed.clear()
         self._parameters_changed()
@@ -202,6 +204,9 @@ class Runtime:
         """Run the program of a mode: inputs ``(B, T, *sample)``, ``(B, *sample)`` for a step; at least one step."""
         outputs, following, records = self._program(mode)(self._handed_to(mode), states, inputs)
         return outputs, following, records
+
+    def _check_mode(self, mode: Mode) -> None:
+        """Called before a whole evolution; raises where this runtime has no program for it."""
 
     def _parameters_changed(self) -> None:
         """Called after parameters have been set."""

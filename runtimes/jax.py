@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from graphpool.errors import InputError, format_error
+import numpy as np
+
+from graphpool.artifact import ParamSignature, StateSignature
+from graphpool.errors import GraphpoolError, InputError, ParameterError, StateError, format_error
 from graphpool.graph import Value
 from graphpool.graph.types import Array
-from graphpool.nested import flatten, nest
+from graphpool.nested import nest
 from graphpool.plan import Plan
+from graphpool.runtimes.arrays import by_port, check_leading, read_nested, wants
 from graphpool.runtimes.base import Runtime
 
 
@@ -40,6 +44,11 @@ class JaxRuntime(Runtime):
 
         Returns:
             The output ``(B, T, *sample)``, the new state ``(B, *shape)`` and the record, nested.
+
+        Raises:
+            InputError: x does not fit its port.
+            ParameterError: a parameter is missing, unknown or has a wrong shape.
+            StateError: a state is missing, unknown or has a wrong shape.
         """
         return self._apply("pure", params, state, x, once)
 
@@ -86,9 +95,11 @@ class JaxRuntime(Runtime):
         plan = self._pure_plan(mode)
         if mode not in self._programs:
             self._programs[mode] = self.artifact.build(plan)
-        outputs, following, records = self._programs[mode].pure(
-            dict(flatten(params)), dict(flatten(state)), arrays, once
-        )
+        flat_params = read_nested(params, "parameter", ParameterError)
+        flat_state = read_nested(state, "state", StateError)
+        _check_shapes(self.signature.params, flat_params, "parameter", ParameterError)
+        _check_shapes(self.signature.states, flat_state, "state", StateError, arrays[0].shape[0])
+        outputs, following, records = self._programs[mode].pure(flat_params, flat_state, arrays, once)
         new_state = {entry.name: array for entry, array in zip(self.signature.states, following, strict=True)}
         recorded = {entry.name: array for entry, array in zip(self.signature.records, records, strict=True)}
         return self._delivered(outputs), nest(new_state), nest(recorded)
@@ -100,22 +111,45 @@ class JaxRuntime(Runtime):
     def _port_arrays(self, x: Any, outer: int) -> tuple[list[Any], bool]:
         """The inputs with a batch axis, and whether they had one; they may be values that JAX traces."""
         ports = self.signature.inputs
-        given = x if isinstance(x, Mapping) else {ports[0].name: x}
-        if set(given) != {port.name for port in ports}:
-            names = ", ".join(port.name for port in ports)
-            raise InputError(format_error(f"inputs {sorted(given)}", hint=f"the ports are {names}"))
-        arrays, batched = [], True
+        given = by_port(ports, x)
+        arrays: list[Any] = []
+        is_batched = False
         for port in ports:
             array, rank = given[port.name], port.type.rank
+            array = array if hasattr(array, "ndim") else np.asarray(array)
             wanted = (rank + outer, rank + outer - 1)
             if array.ndim not in wanted or array.shape[array.ndim - rank :] != port.type.shape:
                 raise InputError(
-                    f"input {port.name!r} wants {outer} axes before {port.type.shape} (the batch axis may be left "
-                    f"out), got an array of shape {array.shape}"
+                    f"input {port.name!r} wants {wants(port, time=outer == 2)}, got an array of shape {array.shape}"
                 )
-            batched = array.ndim == rank + outer
-            arrays.append(array if batched else array[None])
-        return arrays, batched
+            is_batched |= array.ndim == rank + outer
+            arrays.append(array if array.ndim == rank + outer else array[None])
+        check_leading(ports, arrays, outer)
+        return arrays, is_batched
+
+
+def _check_shapes(
+    entries: Sequence[ParamSignature | StateSignature],
+    flat: Mapping[str, Any],
+    what: str,
+    error: type[GraphpoolError],
+    batch: int | None = None,
+) -> None:
+    """Check names and shapes of values that JAX may trace; with ``batch``, ``(1, ...)`` and ``(batch, ...)`` fit, too."""
+    names = [entry.name for entry in entries]
+    if set(flat) != set(names):
+        missing, unknown = [n for n in names if n not in flat], [n for n in flat if n not in names]
+        raise error(
+            format_error(
+                f"{what}s missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}",
+                hint=f"a pure function takes all of them: {', '.join(names) or 'none'}",
+            )
+        )
+    for entry in entries:
+        shape, own = np.shape(flat[entry.name]), entry.type.shape
+        fits = (own,) if batch is None else (own, (1, *own), (batch, *own))
+        if shape not in fits:
+            raise error(f"{what} {entry.name!r} has shape {' or '.join(map(str, dict.fromkeys(fits)))}, got {shape}")
 
 
 def first_samples(tree: Any) -> Any:

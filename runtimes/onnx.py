@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import numpy as np
 import onnxruntime
 
 from graphpool.artifact import FORMAT_VERSION, Artifact, PortSignature, Signature, StateSignature
-from graphpool.errors import ModelFileError, ParameterError, TargetError, format_error
+from graphpool.errors import GraphpoolError, ModelFileError, ParameterError, TargetError, format_error
 from graphpool.graph import Literal, TensorType
 from graphpool.graph.types import SHORT_NAMES, Array, DType
 from graphpool.plan import Plan
@@ -21,8 +22,19 @@ from graphpool.runtimes.base import Arrays, Mode, Runtime
 
 SUFFIX = ".onnx"
 ERRORS_ONLY = 3
-SIGNATURE_KEY, VERSION_KEY = "graphpool.signature", "graphpool.format_version"
+SIGNATURE_KEY, VERSION_KEY, ONE_STEP_KEY = "graphpool.signature", "graphpool.format_version", "graphpool.one_step"
 DTYPES = {dtype.name: dtype for dtype in SHORT_NAMES}
+TENSOR_TYPES = {
+    "float32": "tensor(float)",
+    "float64": "tensor(double)",
+    "int32": "tensor(int32)",
+    "int64": "tensor(int64)",
+    "bool": "tensor(bool)",
+}
+"""What onnxruntime calls the dtypes."""
+
+LARGEST_SAMPLE = 2**28
+"""The most elements that a file may declare for a signal or a state: files are untrusted."""
 
 
 def make_session(model: bytes) -> Any:
@@ -115,14 +127,7 @@ class OnnxFileRuntime(OnnxRuntime):
         Raises:
             TargetError: records are asked for, and the file has none.
         """
-        if mode == "record" and not self.signature.records:
-            raise TargetError(
-                format_error(
-                    "this .onnx file has no recorded values",
-                    where=self.signature.name,
-                    hint='write it with save("net.onnx", record=True)',
-                )
-            )
+        self._check_mode(mode)
         return self._model
 
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
@@ -139,10 +144,19 @@ class OnnxFileRuntime(OnnxRuntime):
             )
         )
 
+    def _check_mode(self, mode: Mode) -> None:
+        if mode == "record" and not self.signature.records:
+            raise TargetError(
+                format_error(
+                    "this .onnx file has no recorded values",
+                    where=self.signature.name,
+                    hint='write it with save("net.onnx", record=True)',
+                )
+            )
+
     def _execute(self, mode: Mode, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
         if mode != "step":
             outputs, following, records = super()._execute("run", inputs, states)
-            self.model_bytes(mode)
             return outputs, following, records if mode == "record" else []
         outputs, following, _ = super()._execute("run", [array[:, None] for array in inputs], states)
         return [output[:, 0] for output in outputs], following, []
@@ -180,15 +194,17 @@ def load(path: Any) -> OnnxFileRuntime:
     version = metadata.get(VERSION_KEY)
     if version != str(FORMAT_VERSION):
         raise ModelFileError(f"{str(path)!r} has format version {version}; this graphpool reads {FORMAT_VERSION}")
-    runtime = OnnxFileRuntime(model, _read_signature(str(path), metadata[SIGNATURE_KEY]))
+    if metadata.get(ONE_STEP_KEY) != "false":
+        raise ModelFileError(f"{str(path)!r} is a model of one time step; load takes models of whole evolutions")
+    runtime = OnnxFileRuntime(model, _read_signature(str(path), metadata[SIGNATURE_KEY], session))
     runtime._sessions["run"] = session
     return runtime
 
 
-def _read_signature(path: str, text: str) -> Signature:
+def _read_signature(path: str, text: str, session: Any) -> Signature:
     try:
         stored = json.loads(text)
-        return Signature(
+        signature = Signature(
             name=str(stored["name"]),
             dt=None if stored["dt"] is None else float(stored["dt"]),
             inputs=tuple(map(_read_port, stored["inputs"])),
@@ -196,12 +212,37 @@ def _read_signature(path: str, text: str) -> Signature:
             states=tuple(map(_read_state, stored["states"])),
             records=tuple(map(_read_port, stored["records"])),
         )
-    except (KeyError, TypeError, ValueError) as error:
+        _check_tensors(stored, session)
+    except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError, GraphpoolError) as error:
         raise ModelFileError(f"{path!r} has metadata that graphpool cannot read: {error!r}") from error
+    return signature
+
+
+def _check_tensors(stored: Mapping[str, Any], session: Any) -> None:
+    """Check that the tensors of the model are those that its metadata name, in the same order.
+
+    Raises:
+        ValueError: they are not.
+    """
+    ports, states = "tensor", ("input", "output")
+    inputs = [(entry[ports], entry, 2) for entry in stored["inputs"]]
+    inputs += [(entry[states[0]], entry, 1) for entry in stored["states"]]
+    outputs = [(entry[ports], entry, 2) for entry in (*stored["outputs"], *stored["records"])]
+    outputs += [(entry[states[1]], entry, 1) for entry in stored["states"]]
+    for wanted, tensors in ((inputs, session.get_inputs()), (outputs, session.get_outputs())):
+        if [name for name, _, _ in wanted] != [tensor.name for tensor in tensors]:
+            raise ValueError(f"they name {[name for name, _, _ in wanted]}, it has {[one.name for one in tensors]}")
+        for (name, entry, leading), tensor in zip(wanted, tensors, strict=True):
+            declared = TENSOR_TYPES[entry["dtype"]], entry["shape"], leading + len(entry["shape"])
+            if declared != (tensor.type, tensor.shape[leading:], len(tensor.shape)):
+                raise ValueError(f"{name!r} is {tensor.type} of shape {tensor.shape}, they say {entry}")
 
 
 def _read_type(entry: Mapping[str, Any]) -> TensorType:
-    return TensorType(DTYPES[entry["dtype"]], tuple(int(n) for n in entry["shape"]))
+    shape = tuple(int(n) for n in entry["shape"])
+    if math.prod(shape) > LARGEST_SAMPLE:
+        raise ValueError(f"{entry['name']!r} has the shape {shape}; at most {LARGEST_SAMPLE} elements are read")
+    return TensorType(DTYPES[entry["dtype"]], shape)
 
 
 def _read_port(entry: Mapping[str, Any]) -> PortSignature:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphpool.errors import GraphError
+from graphpool.errors import GraphError, TypeRuleError
 from graphpool.graph.graph import (
     CONST,
     INPUT,
@@ -175,29 +175,24 @@ def verify(graph: Graph, infer: Infer) -> None:
     Raises:
         GraphError: lists everything that is wrong.
     """
-    problems = [*_node_problems(graph, infer), *_table_problems(graph), *_name_problems(graph)]
+    problems = [*_reference_problems(graph)]
+    if not problems:
+        problems = [*_node_problems(graph, infer), *_table_problems(graph), *_name_problems(graph)]
     if problems:
         raise GraphError("\n    ".join([f"graph {graph.name!r} is malformed:", *problems]))
 
 
-def _node_problems(graph: Graph, infer: Infer) -> Iterable[str]:
+def _reference_problems(graph: Graph) -> Iterable[str]:
+    """What refers to nothing; the other checks look up values without asking."""
     if len(graph.origins) != len(graph.nodes):
         yield f"{len(graph.nodes)} nodes but {len(graph.origins)} sets of origins"
     for value, node in enumerate(graph.nodes):
-        if node.op in LEAF_OPS:
-            if node.args:
-                yield f"node {value} ({node.op}): a leaf with operands"
-            continue
         late = [arg for arg in node.args if not 0 <= arg < value]
         if late:
             yield f"node {value} ({node.op}): operands {late} do not come before it"
-            continue
-        inferred = infer(node.op, tuple(graph.type(arg) for arg in node.args), node.attrs)
-        if inferred != node.type:
-            yield f"node {value} ({node.op}): declared {node.type}, inferred {inferred}"
-
-
-def _table_problems(graph: Graph) -> Iterable[str]:
+    for value in graph.roots():
+        if not 0 <= value < len(graph.nodes):
+            yield f"a root refers to node {value}, which does not exist"
     tables: tuple[tuple[str, list[Value]], ...] = (
         (INPUT, [port.value for port in graph.inputs]),
         (PARAM, [param.value for param in graph.params]),
@@ -207,9 +202,40 @@ def _table_problems(graph: Graph) -> Iterable[str]:
         leaves = [value for value, node in enumerate(graph.nodes) if node.op == op]
         if sorted(values) != leaves:
             yield f"{op} nodes {leaves} but the table names {values}"
-    for value in graph.roots():
-        if not 0 <= value < len(graph.nodes):
-            yield f"a root refers to node {value}, which does not exist"
+            continue
+        for place, value in enumerate(values):
+            if graph.nodes[value].attrs.get("place") != place:
+                yield f"node {value} ({op}): its place is {graph.nodes[value].attrs.get('place')}, not {place}"
+
+
+def _node_problems(graph: Graph, infer: Infer) -> Iterable[str]:
+    for value, node in enumerate(graph.nodes):
+        if node.op in LEAF_OPS:
+            yield from (f"node {value} ({node.op}): {problem}" for problem in _leaf_problems(node))
+            continue
+        try:
+            inferred = infer(node.op, tuple(graph.type(arg) for arg in node.args), node.attrs)
+        except (TypeRuleError, GraphError) as error:
+            yield f"node {value} ({node.op}): {error}"
+        except KeyError as error:
+            yield f"node {value} ({node.op}): no attribute {error}"
+        else:
+            if inferred != node.type:
+                yield f"node {value} ({node.op}): declared {node.type}, inferred {inferred}"
+
+
+def _leaf_problems(node: Node) -> Iterable[str]:
+    if node.args:
+        yield "a leaf with operands"
+    if node.op == CONST:
+        literal = node.attrs.get("place")
+        if not isinstance(literal, Literal):
+            yield "a constant without its array"
+        elif type_of(literal.array) != node.type:
+            yield f"declared {node.type}, the array is {type_of(literal.array)}"
+
+
+def _table_problems(graph: Graph) -> Iterable[str]:
     for state in graph.states:
         current, following = graph.type(state.current), graph.type(state.next)
         if not current == following == type_of(state.init.array):

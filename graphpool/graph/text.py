@@ -77,7 +77,7 @@ def _scalar(item: Any, dtype: DType) -> str:
 
 
 def _initial(array: Array) -> str:
-    if array.size and np.all(array == array.flat[0]):
+    if array.size and array.tobytes() == np.full_like(array, array.flat[0]).tobytes():
         return f"fill {_scalar(array.flat[0], array.dtype)}"
     return constant_text(array)
 

@@ -86,14 +86,25 @@ class Literal:
         return Literal, (self.array,)
 
 
-class Attributes(Mapping[str, Any]):
-    """The attributes of a node: an immutable mapping with hashable values, in the order of their names."""
+def _exact(item: Any) -> Any:
+    """A key that tells apart what Python calls equal: 1, 1.0 and True, and the two zeros."""
+    if isinstance(item, tuple):
+        return tuple(map(_exact, item))
+    return type(item), item.hex() if isinstance(item, float) else item
 
-    __slots__ = ("_items",)
+
+class Attributes(Mapping[str, Any]):
+    """The attributes of a node: an immutable mapping with hashable values, in the order of their names.
+
+    Equality compares types and bits, as it does for a :class:`Literal`.
+    """
+
+    __slots__ = ("_items", "_key")
 
     def __init__(self, items: Mapping[str, Any] | None = None) -> None:
-        self._items = tuple(sorted((items or {}).items()))
-        hash(self._items)
+        self._items = tuple(sorted((items or {}).items(), key=lambda item: item[0]))
+        self._key = tuple((name, _exact(value)) for name, value in self._items)
+        hash(self._key)
 
     def __getitem__(self, key: str) -> Any:
         for name, value in self._items:
@@ -108,10 +119,10 @@ class Attributes(Mapping[str, Any]):
         return len(self._items)
 
     def __hash__(self) -> int:
-        return hash(self._items)
+        return hash(self._key)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Attributes) and self._items == other._items
+        return isinstance(other, Attributes) and self._key == other._key
 
     def __repr__(self) -> str:
         return f"Attributes({dict(self._items)!r})"

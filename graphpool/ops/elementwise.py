@@ -139,7 +139,7 @@ op(
     "maximum",
     type=elementwise(2, is_number),
     kernel=lambda xp, x, y: xp.maximum(x, y),
-    traits=SWAPS,
+    traits=PLAIN,  # swapped, 0.0 and -0.0 give the other zero
     ufunc=np.maximum,
     samples=samples.elementwise(2, NUMBERS),
     doc="the larger one; NaN if either is NaN",
@@ -149,7 +149,7 @@ op(
     "minimum",
     type=elementwise(2, is_number),
     kernel=lambda xp, x, y: xp.minimum(x, y),
-    traits=SWAPS,
+    traits=PLAIN,  # swapped, 0.0 and -0.0 give the other zero
     ufunc=np.minimum,
     samples=samples.elementwise(2, NUMBERS),
     doc="the smaller one; NaN if either is NaN",

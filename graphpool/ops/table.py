@@ -34,7 +34,7 @@ class Trait(Enum):
     RANKED = auto()
     """The kernel needs the sample rank of each operand."""
     COMMUTATIVE = auto()
-    """The first two operands may be swapped."""
+    """The two operands may be swapped without a change in any bit."""
     DISCRETE = auto()
     """Jumps: a rounding error in an operand may change the result by a whole unit."""
 

@@ -38,6 +38,13 @@ def _once_problems(plan: Plan) -> Iterator[str]:
         if missing:
             yield f"once: node {value} needs {missing} first"
         made.add(value)
+    expected = [
+        value
+        for value, node in enumerate(plan.graph.nodes)
+        if node.op not in LEAF_OPS and plan.rates[value] is not Rate.STREAM
+    ]
+    if sorted(plan.once) != expected:
+        yield f"computed once: {sorted(plan.once)}, expected {expected}"
     for value in plan.handed:
         if value not in made:
             yield f"handed value {value} is computed nowhere"
@@ -49,7 +56,6 @@ def _region_problems(plan: Plan) -> Iterator[str]:
     ran: list[Value] = []
     for number, region in enumerate(plan.regions):
         states = [graph.states[place] for place in region.states]
-        inside = ready | {state.current for state in states}
         for value in (*region.inputs, *region.invariants):
             if value not in ready:
                 yield f"region {number}: reads {value}, which no earlier region makes"
@@ -66,7 +72,7 @@ def _region_problems(plan: Plan) -> Iterator[str]:
             if value not in local - set(region.inputs):
                 yield f"region {number}: output {value} is not made inside"
         yield from _kind_problems(number, region)
-        ready = inside | set(region.nodes)
+        ready |= set(region.outputs)
         carried += region.states
         ran += region.nodes
     expected = [] if plan.one_step else list(range(len(graph.states)))
@@ -90,6 +96,9 @@ def _root_problems(plan: Plan) -> Iterator[str]:
     """Whatever leaves the graph must be an input, handed over, constant, or an output of its region."""
     stored = {value for region in plan.regions for value in region.outputs} | _ready_before(plan)
     leaving: tuple[Output | Record, ...] = (*plan.graph.outputs, *plan.graph.records)
-    for output in leaving:
-        if output.value not in stored:
-            yield f"{output.name}: value {output.value} is not stored by its region"
+    named = [(entry.name, entry.value) for entry in leaving]
+    if plan.one_step:
+        named += [(state.name, state.next) for state in plan.graph.states]
+    for name, value in named:
+        if value not in stored:
+            yield f"{name}: value {value} is not stored by its region"

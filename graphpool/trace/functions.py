@@ -312,6 +312,8 @@ def _hstack(recorder: Recorder, tup: Any) -> Tracer:
 # --- methods ---------------------------------------------------------------------------------------------------------
 def _astype(tracer: Tracer) -> Any:
     def astype(dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
+        if not copy and np.dtype(dtype) == tracer.dtype:
+            return tracer
         value = tracer.recorder.cast(tracer.value, np.dtype(dtype))
         return Tracer.of(tracer.recorder, value, tracer.is_scalar)
 

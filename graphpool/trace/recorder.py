@@ -5,7 +5,8 @@ A failure stays: one that the user's code swallows still fails the trace at its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
@@ -35,13 +36,28 @@ class Recorder:
         self.modules: list[str] = [name]
         self.failure: TraceError | None = None
         self.active = True
+        self._at: Origin | None = None
         self._numbers: dict[Any, int] = {}
-        self._number_of: dict[Value, int] = {}
+        self._number_of: list[int] = []
 
     @property
     def module(self) -> str:
         """The path of the module whose step is running."""
         return self.modules[-1]
+
+    # --- lines -----------------------------------------------------------------------------------------------------
+    def origin(self) -> Origin | None:
+        """The user's line that is running."""
+        return self._at or calling_origin(self.module)
+
+    @contextmanager
+    def at(self, origin: Origin | None) -> Iterator[None]:
+        """Meanwhile, nodes and failures belong to that line."""
+        before, self._at = self._at, origin
+        try:
+            yield
+        finally:
+            self._at = before
 
     # --- failing ---------------------------------------------------------------------------------------------------
     def fail(
@@ -55,7 +71,7 @@ class Recorder:
         cause: BaseException | None = None,
     ) -> NoReturn:
         """Raise a :class:`TraceError` that shows the user's line, and remember it."""
-        origin = origin or calling_origin(self.module)
+        origin = origin or self.origin()
         error = kind(
             format_error(
                 what,
@@ -89,7 +105,7 @@ class Recorder:
                     hint="keep values that outlive a step in a State",
                 )
             )
-        origin = calling_origin(self.module)
+        origin = self.origin()
         try:
             return self.builder.add(op, args, Attributes(attrs), [origin] if origin else [])
         except TypeRuleError as error:
@@ -121,9 +137,8 @@ class Recorder:
         return self._number(first) == self._number(second)
 
     def _number(self, value: Value) -> int:
-        found = self._number_of.get(value)
-        if found is None:
-            node = self.builder.nodes[value]
-            key = (node.op, tuple(self._number(arg) for arg in node.args), node.attrs, node.type)
-            found = self._number_of[value] = self._numbers.setdefault(key, len(self._numbers))
-        return found
+        numbers = self._number_of
+        for node in self.builder.nodes[len(numbers) : value + 1]:
+            key = (node.op, tuple(numbers[arg] for arg in node.args), node.attrs, node.type)
+            numbers.append(self._numbers.setdefault(key, len(self._numbers)))
+        return numbers[value]

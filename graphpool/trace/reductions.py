@@ -11,6 +11,7 @@ from graphpool.graph.types import BOOL, FLOAT64, DType
 from graphpool.trace.functions import METHODS, as_tracer, lowers, read_axes
 from graphpool.trace.recorder import Recorder
 from graphpool.trace.tracer import Tracer
+from graphpool.trace.ufuncs import deliver
 
 
 def reduce_array(
@@ -37,9 +38,7 @@ def reduce_array(
         keep = keepdims is not np._NoValue and bool(keepdims)
         value = recorder.emit(op, [value], {"axes": axes, "keepdims": keep})
     if out is not None:
-        target_array = out[0] if isinstance(out, tuple) else out
-        target_array.assign(value)
-        return target_array
+        return deliver(recorder, value, out[0] if isinstance(out, tuple) else out)
     return Tracer.of(recorder, value)
 
 

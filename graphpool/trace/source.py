@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import os
 import sys
 from functools import cache
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -42,9 +44,18 @@ def _shown_path(filename: str, folder: str) -> str:
 
 def origin_of_frame(frame: FrameType, module: str, line: int | None = None) -> Origin:
     """The origin that a frame stands for."""
-    filename, number = frame.f_code.co_filename, line or frame.f_lineno
-    text = linecache.getline(filename, number, frame.f_globals).strip()
-    return Origin(module, _shown_path(filename, os.getcwd()), number, text)
+    return _origin(module, frame.f_code.co_filename, line or frame.f_lineno, frame.f_globals)
+
+
+def _origin(module: str, filename: str, line: int, namespace: dict[str, Any]) -> Origin:
+    text = linecache.getline(filename, line, namespace).strip()
+    return Origin(module, _shown_path(filename, os.getcwd()), line, text)
+
+
+def defining_origin(function: Any, module: str) -> Origin:
+    """The line that a function's definition begins on."""
+    plain = inspect.unwrap(function)
+    return _origin(module, plain.__code__.co_filename, plain.__code__.co_firstlineno, plain.__globals__)
 
 
 def calling_origin(module: str) -> Origin | None:

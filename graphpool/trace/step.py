@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from graphpool.errors import GraphpoolError, GraphpoolWarning, TraceError, format_error
+from graphpool.errors import GraphpoolWarning, TraceError, format_error
 from graphpool.graph import Graph, TensorType, Value
 from graphpool.graph.types import FLOAT64, DType, Shape
 from graphpool.parameters import Parameter, SimulationParameter, State, active_trace
 from graphpool.trace.masks import MaskedTracer
 from graphpool.trace.recorder import Recorder
-from graphpool.trace.source import raising_origin
+from graphpool.trace.source import defining_origin, raising_origin
 from graphpool.trace.storage import Cell
 from graphpool.trace.tracer import Tracer, operand_value
 
@@ -79,6 +79,7 @@ def step_ports(module: Any) -> list[str]:
             format_error(
                 "step takes *args or **kwargs, so its ports have no names",
                 where=module.full_name,
+                line=str(defining_origin(module.step, module.full_name)),
                 hint="name each input of step",
             )
         )
@@ -145,7 +146,8 @@ class _StepTrace:
         token = active_trace.set(self)
         try:
             result = self._root.step(*self._inputs)
-            self._finish(result)
+            with self._recorder.at(defining_origin(self._root.step, self._name)):
+                self._finish(result)
         finally:
             active_trace.reset(token)
             self._restore_generators()
@@ -165,12 +167,9 @@ class _StepTrace:
                     f"step returns {'nothing' if item is None else type(item).__name__}",
                     hint="return an array, or a tuple of arrays",
                 )
-            builder.output(f"output.{number}" if several else "output", operand_value(recorder, item, FLOAT64), kind)
-        for full, (current, handle) in self._currents.items():
-            following = self._handles[handle].value
-            builder.set_next(current, following)
-            if full in self._records:
-                raise TraceError(f"{self._name}: {full!r} is both a state and a recorded value; rename the record")
+            builder.output(f"output.{number}" if several else "output", operand_value(recorder, item), kind)
+        for current, handle in self._currents.values():
+            builder.set_next(current, self._handles[handle].value)
         self._declare_records()
 
     def _declare_records(self) -> None:
@@ -235,7 +234,9 @@ class _StepTrace:
             self._recorder.fail(f"{name!r} cannot name a record", hint="use letters, digits and underscores")
         if full in self._records:
             self._recorder.fail(f"{full!r} is recorded twice in one step", hint="give each record its own name")
-        self._records[full] = operand_value(self._recorder, value, FLOAT64)
+        if full in self._currents:
+            self._recorder.fail(f"{full!r} is a state, which is recorded by itself", hint="rename the record")
+        self._records[full] = operand_value(self._recorder, value)
 
     def call_step(self, module: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a module's step: what goes in and what comes out are copies."""
@@ -246,9 +247,9 @@ class _StepTrace:
             copied = [self._copy_in(item) for item in args]
             result = step(*copied, **{name: self._copy_in(item) for name, item in kwargs.items()})
             return self._copy_out(result)
-        except GraphpoolError:
-            raise
         except Exception as error:
+            if self._recorder.failure is error:
+                raise
             if self._recorder.failure is not None:
                 raise self._recorder.failure from error
             origin = raising_origin(error.__traceback__, shown)
@@ -352,13 +353,12 @@ def _time_step(tree: list[tuple[str, Any]]) -> float | None:
 
 
 def _fail_on_difference(first: Graph, second: Graph) -> None:
-    for value, (one, other) in enumerate(zip(first.nodes, second.nodes, strict=False)):
-        if one != other:
-            users = [user for user, node in enumerate(first.nodes) if value in node.args]
-            origins = [origin for user in (value, *users) for origin in first.origins[user]]
-            break
-    else:
-        origins = []
+    pairs = zip(first.nodes, second.nodes, strict=False)
+    common = min(len(first.nodes), len(second.nodes))
+    value = next((number for number, (one, other) in enumerate(pairs) if one != other), common)
+    longer = max(first, second, key=lambda graph: len(graph.nodes))
+    users = [user for user, node in enumerate(longer.nodes) if value in node.args]
+    origins = [origin for user in (value, *users) if user < len(longer.nodes) for origin in longer.origins[user]]
     raise TraceError(
         format_error(
             "two traces of the same step differ: it uses something that changes by itself, such as a random "

@@ -57,12 +57,16 @@ class Cell:
 
 
 class _View:
-    """Reads through its base, and computes again only after the base has changed."""
+    """Reads through its base, and computes again only after the base has changed.
+
+    What it computes belongs to the line that has made the view, whichever line reads it.
+    """
 
     def __init__(self, recorder: Recorder, base: Storage, shadow: Array) -> None:
         self._recorder = recorder
         self._base = base
         self._view_shadow = shadow
+        self._origin = recorder.origin()
         self._seen: tuple[Value, Value] | None = None
 
     @property
@@ -75,7 +79,8 @@ class _View:
     def read(self) -> Value:
         base = self._base.read()
         if self._seen is None or self._seen[0] != base:
-            self._seen = (base, self._compute(base))
+            with self._recorder.at(self._origin):
+                self._seen = (base, self._compute(base))
         return self._seen[1]
 
 

@@ -79,29 +79,36 @@ def apply_ufunc(
     if method == "reduce":
         return _apply_reduce(recorder, ufunc, inputs, kwargs)
     if method != "__call__":
-        recorder.fail(f"np.{ufunc.__name__}.{method} cannot be traced", hint="write it with plain ufuncs")
+        recorder.fail(f"{name_of(ufunc)}.{method} cannot be traced", hint="write it with plain ufuncs")
     out = kwargs.pop("out", None)
     where = kwargs.pop("where", True)
     unknown = [name for name in kwargs if name not in ("dtype", "casting")]
     if unknown:
-        recorder.fail(f"np.{ufunc.__name__}({', '.join(unknown)}=...) cannot be traced")
+        recorder.fail(f"{name_of(ufunc)}({', '.join(unknown)}=...) cannot be traced")
     value = call_ufunc(recorder, ufunc, inputs, kwargs.get("dtype"))
-    return _deliver(recorder, ufunc, value, out, where)
-
-
-def _deliver(recorder: Recorder, ufunc: np.ufunc, value: Value, out: Any, where: Any) -> Any:
     if out is None:
         if where is not True:
-            recorder.fail(f"np.{ufunc.__name__}(where=...) without out=", hint="use np.where")
+            recorder.fail(f"{name_of(ufunc)}(where=...) without out=", hint="use np.where")
         return Tracer.of(recorder, value)
-    target = out[0]
+    if isinstance(out[0], Tracer) and out[0].is_scalar and out[0] is inputs[0]:
+        return Tracer.of(recorder, value)  # `s += 1` binds the name of a scalar anew
+    return deliver(recorder, value, out[0], where)
+
+
+def name_of(ufunc: np.ufunc) -> str:
+    """How a user writes a ufunc; one that is not NumPy's goes by its bare name."""
+    return f"np.{ufunc.__name__}" if getattr(np, ufunc.__name__, None) is ufunc else ufunc.__name__
+
+
+def deliver(recorder: Recorder, value: Value, target: Any, where: Any = True) -> Tracer:
+    """Write a result into ``out=``."""
     if not isinstance(target, Tracer):
         recorder.fail(
             f"out= is a plain {type(target).__name__}; a traced value cannot be written into it",
             hint="make the buffer with np.zeros_like of a traced array, or drop out=",
         )
     if target.is_scalar:
-        return Tracer.of(recorder, value)
+        recorder.fail("out= is a scalar, not an array", operands=[target.value], hint="drop out=")
     if where is not True:
         condition = operand_value(recorder, where)
         value = recorder.cast(value, target.dtype)
@@ -119,9 +126,7 @@ def call_ufunc(recorder: Recorder, ufunc: np.ufunc, inputs: Sequence[Any], dtype
     if ufunc in LOGICAL:
         return recorder.emit(LOGICAL[ufunc], [_operand(recorder, item, None, BOOL) for item in plain])
     if ufunc not in ROWS and ufunc not in COMPOSED and ufunc not in BITWISE:
-        recorder.fail(
-            f"np.{ufunc.__name__} cannot be traced", hint="the docs list the functions that can (docs/ops.md)"
-        )
+        recorder.fail(f"{name_of(ufunc)} cannot be traced", hint="the docs list the functions that can (docs/ops.md)")
     args = [_operand(recorder, item, target, target) for item, target in zip(plain, loop, strict=True)]
     return _emit_loop(recorder, ufunc, args, loop[0])
 
@@ -129,7 +134,7 @@ def call_ufunc(recorder: Recorder, ufunc: np.ufunc, inputs: Sequence[Any], dtype
 def _emit_loop(recorder: Recorder, ufunc: np.ufunc, args: list[Value], dtype: DType) -> Value:
     if ufunc in BITWISE:
         if dtype != BOOL:
-            recorder.fail(f"np.{ufunc.__name__} of integers cannot be traced", operands=args, hint="of bools it can")
+            recorder.fail(f"{name_of(ufunc)} of integers cannot be traced", operands=args, hint="of bools it can")
         return recorder.emit(BITWISE[ufunc], args)
     if ufunc in COMPOSED:
         return COMPOSED[ufunc](recorder, args, dtype)
@@ -168,7 +173,7 @@ def _loop_dtypes(recorder: Recorder, ufunc: np.ufunc, operands: Sequence[Any]) -
         resolved = ufunc.resolve_dtypes((*described, *[None] * ufunc.nout))
     except TypeError as error:
         listed = ", ".join(item.__name__ if isinstance(item, type) else str(item) for item in described)
-        recorder.fail(f"np.{ufunc.__name__} is not defined for {listed}", cause=error)
+        recorder.fail(f"{name_of(ufunc)} is not defined for {listed}", cause=error)
     return list(resolved[: len(operands)])
 
 
@@ -185,7 +190,7 @@ def _apply_reduce(recorder: Recorder, ufunc: np.ufunc, inputs: tuple[Any, ...], 
 
     name = UFUNC_REDUCTIONS.get(ufunc)
     if name is None:
-        recorder.fail(f"np.{ufunc.__name__}.reduce cannot be traced")
+        recorder.fail(f"{name_of(ufunc)}.reduce cannot be traced")
     options = {"axis": 0, **kwargs}
     return reduce_array(recorder, name, inputs[0], **options)
 

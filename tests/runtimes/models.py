@@ -78,11 +78,11 @@ class Counter(Module):
 
 
 def make_net() -> Sequential:
-    """Two layers, with recurrence, spikes and nested names; the same weights every time."""
+    """Two layers, with recurrence, spikes and nested names; the same weights every time, and exact sums."""
     rng = np.random.default_rng(7)
     return Sequential(
-        Linear((2, 3), weight=rng.normal(size=(2, 3))),
-        LIF(3, tau_mem=5e-3, has_rec=True, w_rec=rng.normal(size=(3, 3)) / 4, threshold=0.5),
+        Linear((2, 3), weight=rng.integers(-64, 64, (2, 3)) / 64),
+        LIF(3, tau_mem=5e-3, has_rec=True, w_rec=rng.integers(-16, 16, (3, 3)) / 64, threshold=0.5),
     )
 
 
@@ -108,7 +108,8 @@ def runtime(name: str, target: str, dtype: str = "float64") -> Any:
 
 
 def signal(*shape: int, seed: int = 0) -> Any:
-    return np.random.default_rng(seed).normal(size=shape)
+    """Multiples of 1/64, so that sums of products are exact in any order."""
+    return np.random.default_rng(seed).integers(-128, 129, shape) / 64
 
 
 def step_loop(module: Any, x: Any) -> Any:

@@ -244,10 +244,10 @@ def test_print_shows_the_face(target: str) -> None:
         "    state 1_LIF.vmem: f64[3]",
         "    parameter 0_Linear.weight: f64[2,3]",
         "    parameter 1_LIF.w_rec: f64[3,3]",
-        "    parameter 1_LIF.tau_mem: f64[]",
-        "    parameter 1_LIF.tau_syn: f64[]",
-        "    parameter 1_LIF.bias: f64[]",
-        "    parameter 1_LIF.threshold: f64[]",
+        "    parameter 1_LIF.tau_mem: f64",
+        "    parameter 1_LIF.tau_syn: f64",
+        "    parameter 1_LIF.bias: f64",
+        "    parameter 1_LIF.threshold: f64",
     ]
     name = {"numpy": "NumpyRuntime", "jax": "JaxRuntime", "onnx": "OnnxRuntime"}[target]
     assert str(run).splitlines()[0] == f"{name} of Sequential, dt=0.001 s"
