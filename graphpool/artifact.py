@@ -100,11 +100,11 @@ class Artifact:
     """A compiled model.
 
     ``build`` turns a plan into the target's program; runtimes call it when a program is first needed. It is a function
-    of a module, so that artifacts pickle.
+    of a module, so that artifacts pickle. ``notes`` is what the passes have to say.
     """
 
     target: str
     signature: Signature
     plans: Plans
     build: Callable[[Plan], Any]
-    options: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

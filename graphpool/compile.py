@@ -12,30 +12,41 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from graphpool.artifact import Artifact, Plans, signature_of
-from graphpool.errors import InputError, ParameterError, TargetError, format_error, missing_extra
+from graphpool.errors import (
+    InputError,
+    MissingExtraError,
+    ModuleError,
+    ParameterError,
+    TargetError,
+    format_error,
+    missing_extra,
+)
 from graphpool.fingerprint import fingerprint
 from graphpool.graph import Graph
 from graphpool.graph.types import Array, Shape
 from graphpool.nested import flatten, nest
 from graphpool.parameters import Parameter, State
-from graphpool.passes import PIPELINES, Observer, demote_everything, run_passes
+from graphpool.passes import PIPELINES, DeadCode, Observer, demote_everything, run_passes
 from graphpool.plan import Hoist, make_plan
 from graphpool.trace import trace, walk
 
 ENTRY_POINT_GROUP = "graphpool.targets"
 DTYPES = ("float32", "float64")
+EXTRAS = ("jax", "onnx")
+"""The targets that bring an extra of their name; those of other packages say what they need themselves."""
 
-_eager: weakref.WeakKeyDictionary[Any, tuple[Any, Any]] = weakref.WeakKeyDictionary()
-"""For each module that was called: its fingerprint then, and the runtime compiled for it."""
+_eager: dict[int, tuple[weakref.ref[Any], Any, Any]] = {}
+"""By the id of each module that was called: the module, its fingerprint then, and the runtime compiled for it."""
 
 
 def compile(
     net: Any,
     target: str = "numpy",
     *,
-    dtype: str = "float32",
+    dtype: npt.DTypeLike = "float32",
     hoist: Hoist = "always",
     input_shapes: Mapping[str, Shape] | None = None,
     parameters: Mapping[str, Any] | None = None,
@@ -64,17 +75,21 @@ def compile(
     Raises:
         TargetError: an unknown target or option.
         MissingExtraError: the target's packages are not installed; names the extra.
+        ModuleError: ``net`` is neither a module nor a graph.
         TraceError: the step cannot become a graph.
         LoweringError: the target cannot run the graph.
+        ParameterError: a bare graph without values for its parameters, or a value that does not fit.
+        StateError: a state that does not fit.
     """
     description = load_target(target)
-    if dtype not in DTYPES:
-        raise TargetError(format_error(f"dtype={dtype!r}", hint=f"one of {', '.join(map(repr, DTYPES))}"))
-    graph = net if isinstance(net, Graph) else trace(net, input_shapes)
-    values, states = ({}, {}) if isinstance(net, Graph) else module_values(net)
+    dtype = _read_dtype(dtype)
+    if isinstance(net, Graph):
+        _check_all_given(net, parameters)
+        graph, (values, states) = net, graph_values(net)
+    else:
+        _check_module(net)
+        graph, (values, states) = trace(net, input_shapes), module_values(net)
     artifact = make_artifact(graph, description, dtype, hoist, observers)
-    values |= dict(flatten(parameters or {}))
-    _check_parameters(graph, values)
     runtime = _load_attribute(description.runtime, target)(artifact, values, states)
     if parameters:
         runtime.set_parameters(parameters)
@@ -85,9 +100,9 @@ def compile(
 
 def make_artifact(graph: Graph, target: Any, dtype: str, hoist: Hoist, observers: Sequence[Observer] = ()) -> Artifact:
     """Run the passes, make the plans, and compile the main one to see that the target can run it."""
-    recorded, _ = run_passes(graph, PIPELINES[dtype], observers)
-    silent, _ = run_passes(graph.replace(records=()), PIPELINES[dtype])
-    pure, pure_values, _ = demote_everything(recorded) if target.pure else (None, {}, ())
+    recorded, notes = run_passes(graph, PIPELINES[dtype], observers)
+    silent, _ = run_passes(recorded.replace(records=()), (DeadCode(),))
+    pure, pure_values, pure_notes = demote_everything(recorded) if target.pure else (None, {}, ())
     plans = Plans(
         run=make_plan(silent, hoist),
         record=make_plan(recorded, hoist),
@@ -97,7 +112,19 @@ def make_artifact(graph: Graph, target: Any, dtype: str, hoist: Hoist, observers
         pure_values=pure_values,
     )
     target.build(plans.record)
-    return Artifact(target.name, signature_of(recorded), plans, target.build)
+    said = (*map(str, notes), *(f"pure functions: {note}" for note in pure_notes))
+    return Artifact(target.name, signature_of(recorded), plans, target.build, said)
+
+
+def _read_dtype(dtype: npt.DTypeLike) -> str:
+    """The name of the dtype of the streams, from a name, a NumPy dtype or its class."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = ""
+    if name not in DTYPES:
+        raise TargetError(format_error(f"dtype={dtype!r}", hint=f"one of {', '.join(map(repr, DTYPES))}"))
+    return name
 
 
 def load_target(name: str) -> Any:
@@ -119,7 +146,7 @@ def _load_entry(entry: Any) -> Any:
     try:
         return entry.load()
     except ModuleNotFoundError as error:
-        raise missing_extra(entry.name, error.name or entry.name) from error
+        raise _not_installed(entry.name, error) from error
 
 
 def _load_attribute(reference: str, target: str) -> Any:
@@ -127,7 +154,14 @@ def _load_attribute(reference: str, target: str) -> Any:
     try:
         return getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
-        raise missing_extra(target, error.name or target) from error
+        raise _not_installed(target, error) from error
+
+
+def _not_installed(target: str, error: ModuleNotFoundError) -> MissingExtraError:
+    package = (error.name or target).partition(".")[0]
+    if target in EXTRAS:
+        return missing_extra(target, package)
+    return MissingExtraError(f"target {target!r} needs the package {package!r}, which is not installed")
 
 
 def load(path: Any) -> Any:
@@ -146,6 +180,11 @@ def load(path: Any) -> Any:
     return _load_attribute("graphpool.runtimes.onnx:load", "onnx")(path)
 
 
+def graph_values(graph: Graph) -> tuple[dict[str, Array], dict[str, Array]]:
+    """What a bare graph starts with: zeros, until its parameters are set, and its own initial states."""
+    return {param.name: np.zeros(param.type.shape, param.type.dtype) for param in signature_of(graph).params}, {}
+
+
 def module_values(module: Any) -> tuple[dict[str, Array], dict[str, Array]]:
     """Copies of all parameters and all states of a module by dotted path."""
     values: dict[type, dict[str, Array]] = {Parameter: {}, State: {}}
@@ -157,8 +196,16 @@ def module_values(module: Any) -> tuple[dict[str, Array], dict[str, Array]]:
     return values[Parameter], values[State]
 
 
-def _check_parameters(graph: Graph, values: Mapping[str, Any]) -> None:
-    missing = [param.name for param in graph.params if param.name not in values]
+def _check_module(net: Any) -> None:
+    if isinstance(net, type) or not hasattr(net, "_registered_names"):
+        what = f"the class {net.__name__}" if isinstance(net, type) else repr(net)
+        hint = f"make one: {net.__name__}(...)" if hasattr(net, "_registered_names") else "give a Module or a Graph"
+        raise ModuleError(format_error(f"{what} is neither a module nor a graph", hint=hint))
+
+
+def _check_all_given(graph: Graph, parameters: Mapping[str, Any] | None) -> None:
+    given = dict(flatten(parameters)) if isinstance(parameters, Mapping) else {}
+    missing = [param.name for param in graph.params if param.name not in given]
     if missing:
         raise ParameterError(
             format_error(
@@ -175,12 +222,7 @@ def evolve_eagerly(module: Any, input_data: Any, record: bool = False) -> tuple[
     The runtime is compiled again when the structure of the module has changed: its tree, shapes, dtypes, simulation
     parameters or plain attributes. It runs in the dtypes of the trace.
     """
-    structure = fingerprint(module)
-    cached = _eager.get(module)
-    if cached is None or cached[0] != structure:
-        cached = (structure, compile(module, module.runtime_target, dtype="float64"))
-        _eager[module] = cached
-    runtime = cached[1]
+    runtime = _eager_runtime(module)
     x = _broadcast_channel(runtime, input_data)
     values, states = module_values(module)
     changed = _changed(runtime, values)
@@ -190,6 +232,17 @@ def evolve_eagerly(module: Any, input_data: Any, record: bool = False) -> tuple[
     output, new_state, recorded = runtime(x, record=record)
     module.set_attributes(new_state)
     return output, new_state, recorded
+
+
+def _eager_runtime(module: Any) -> Any:
+    """The runtime of a module that is called. The table is by id: a class may define equality, and no hash."""
+    key, structure = id(module), (module.runtime_target, fingerprint(module))
+    cached = _eager.get(key)
+    if cached is not None and cached[0]() is module and cached[1] == structure:
+        return cached[2]
+    runtime = compile(module, module.runtime_target, dtype="float64")
+    _eager[key] = (weakref.ref(module, lambda _: _eager.pop(key, None)), structure, runtime)
+    return runtime
 
 
 def _changed(runtime: Any, values: Mapping[str, Array]) -> dict[str, Any]:

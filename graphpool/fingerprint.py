@@ -1,12 +1,15 @@
 """What a module's graph depends on, as one comparable value.
 
 Parameters and states count by shape and dtype, everything else by value: simulation parameters and plain attributes are
-read while tracing. Objects that cannot be compared by value count by identity.
+read while tracing. Functions and what else cannot be compared by value count by identity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,22 +19,31 @@ from graphpool.trace import walk
 
 
 class _Identity:
-    """Compares by identity, and keeps the object alive so that its identity stays its own."""
+    """Compares by identity, and tells a new object with the id of a lost one from it.
+
+    Weak where it can be: an attribute may refer to its own module, which a strong reference would keep alive.
+    """
 
     def __init__(self, item: Any) -> None:
-        self._item = item
+        self._id = id(item)
+        try:
+            self._item: Callable[[], Any] = weakref.ref(item)
+        except TypeError:
+            self._item = lambda: item
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and other._item is self._item
+        return isinstance(other, _Identity) and (item := self._item()) is not None and other._item() is item
 
     def __hash__(self) -> int:
-        return id(self._item)
+        return self._id
 
 
 def fingerprint(module: Any) -> Any:
     """A value that differs whenever the module would trace to another graph."""
+    tree = list(walk(module))
+    paths = {id(child): path for path, child in tree}
     parts = []
-    for path, child in walk(module):
+    for path, child in tree:
         registered: list[Any] = []
         for name in child._registered_names(None):
             attribute = child._registered(name)
@@ -42,17 +54,37 @@ def fingerprint(module: Any) -> Any:
             else:
                 registered.append((name, type(attribute), _freeze(attribute.value)))
         plain = tuple((name, _freeze(item)) for name, item in child._plain_attributes().items())
-        parts.append((path, type(child), child.name, tuple(registered), plain))
+        children = tuple((name, paths[id(one)]) for name, one in child.modules().items())
+        parts.append((path, type(child), child.name, tuple(registered), plain, children))
     return tuple(parts)
 
 
-def _freeze(item: Any) -> Any:
+def _freeze(item: Any, nesting: int = 16, objects: int = 2) -> Any:
+    """A value that differs when the item does: containers by content, other objects by identity and attributes.
+
+    Args:
+        item: anything.
+        nesting: how many containers deep to look; behind them, identity counts.
+        objects: how many objects deep to look.
+    """
     if item is None or isinstance(item, (bool, int, float, complex, str, bytes, np.generic)):
         return type(item), repr(item)
-    if isinstance(item, np.ndarray) and item.dtype != object:
-        return "array", item.dtype.str, item.shape, item.tobytes()
-    if isinstance(item, (list, tuple)):
-        return type(item), tuple(_freeze(entry) for entry in item)
+    if nesting == 0:
+        return _Identity(item)
+    if isinstance(item, np.ndarray):
+        content = item.tobytes() if item.dtype != object else _freeze(item.ravel().tolist(), nesting - 1, objects)
+        return "array", item.dtype.str, item.shape, content
+    if isinstance(item, (list, tuple, deque)):
+        return type(item), tuple(_freeze(entry, nesting - 1, objects) for entry in item)
+    if isinstance(item, (set, frozenset)):
+        return type(item), frozenset(_freeze(entry, nesting - 1, objects) for entry in item)
     if isinstance(item, Mapping):
-        return type(item), tuple((_freeze(key), _freeze(entry)) for key, entry in item.items())
-    return _Identity(item)
+        return type(item), tuple(
+            (_freeze(key, nesting - 1, objects), _freeze(entry, nesting - 1, objects)) for key, entry in item.items()
+        )
+    if isinstance(item, SimpleNamespace):  # knows no weak references, but has nothing beside its attributes
+        return type(item), _freeze(vars(item), nesting - 1, objects)
+    opaque = isinstance(item, (type, ModuleType)) or hasattr(item, "_registered_names")
+    if objects == 0 or opaque or not hasattr(item, "__dict__"):
+        return _Identity(item)
+    return _Identity(item), _freeze(vars(item), nesting - 1, objects - 1)

@@ -15,8 +15,8 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from contextvars import ContextVar
-from functools import partial
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -104,7 +104,7 @@ def read_array(item: Any, where: str, error: type[GraphpoolError]) -> Array:
     if item is None:
         raise error(format_error("None is no value", where=where, hint="give a number or an array"))
     try:
-        array = np.array(item)
+        array = np.array(item, order="C")
     except (ValueError, TypeError) as cause:
         raise error(format_error(f"{item!r} is no array: {cause}", where=where)) from cause
     if array.dtype.kind not in NUMERIC_KINDS:
@@ -385,7 +385,7 @@ def _plain(item: Any) -> Any:
 
 
 def _copy(item: Any) -> Any:
-    return np.array(item) if isinstance(item, np.ndarray) else item
+    return np.array(item, order="C") if isinstance(item, np.ndarray) else item
 
 
 def _is_numeric(item: Any) -> bool:

@@ -14,7 +14,6 @@ from graphpool.graph import TensorType
 from graphpool.graph.types import Array
 from graphpool.nested import flatten
 
-
 NUMERIC_KINDS = "biuf"
 
 

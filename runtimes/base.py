@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from graphpool.artifact import Artifact, PortSignature, Signature
-from graphpool.errors import ParameterError, StateError, TargetError, format_error
+from graphpool.errors import InputError, ParameterError, StateError, TargetError, format_error
 from graphpool.graph import Value
 from graphpool.graph.types import Array
 from graphpool.nested import nest
@@ -43,8 +43,9 @@ class Runtime:
         self._state = self._initial_state()
         self._programs: dict[str, Any] = {}
         self._handed: dict[str, dict[Value, Array]] = {}
+        self._compiled_parameters = dict(self._parameters)
         if state:
-            self._state |= self._read_state(state)
+            self._state = self._merged_state(state)
 
     # --- running ---------------------------------------------------------------------------------------------------
     def __call__(self, x: Any, record: bool = False, *, check_finite: bool = False) -> tuple[Any, Any, Any]:
@@ -63,6 +64,9 @@ class Runtime:
             InputError: x does not fit its port.
             StateError: the batch of x does not fit the state's.
         """
+        if not isinstance(record, (bool, np.bool_)):
+            hint = "several inputs go in as one dict by port name"
+            raise InputError(format_error(f"record is a {type(record).__name__}, not True or False", hint=hint))
         mode: Mode = "record" if record else "run"
         self._check_mode(mode)
         batch = read_ports(self.signature.inputs, x, time=True, check_finite=check_finite)
@@ -70,8 +74,8 @@ class Runtime:
         if batch.steps == 0:
             outputs, records = self._empty(mode, batch.size)
         else:
-            outputs, states, records = self._execute(mode, batch.arrays, states)
-        self._keep(states)
+            outputs, following, records = self._execute(mode, batch.arrays, states)
+            self._keep(following)
         names = [entry.name for entry in self.signature.records] if record else []
         return self._delivered(outputs), self.state(), nest(dict(zip(names, records, strict=True)))
 
@@ -116,9 +120,9 @@ class Runtime:
         """Set states from a nested dict; those that it does not name stay.
 
         Raises:
-            StateError: an unknown name, a wrong shape or dtype; nothing has changed then.
+            StateError: an unknown name, a wrong shape or dtype, or batches that differ; nothing has changed then.
         """
-        self._state |= self._read_state(read_nested(state, "state", StateError))
+        self._state = self._merged_state(read_nested(state, "state", StateError))
 
     def reset_state(self) -> None:
         """Give every state its initial value; also drops the batch axis."""
@@ -142,6 +146,12 @@ class Runtime:
         self._handed.clear()
         self._parameters_changed()
 
+    def reset_parameters(self) -> None:
+        """Give every parameter the value that it was compiled with."""
+        self._parameters = dict(self._compiled_parameters)
+        self._handed = {}
+        self._parameters_changed()
+
     # --- the rest of the face --------------------------------------------------------------------------------------
     @property
     def signature(self) -> Signature:
@@ -152,6 +162,11 @@ class Runtime:
     def dt(self) -> float | None:
         """The time step in seconds, or None."""
         return self.signature.dt
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the passes did that may matter to you, such as integers that become floats, with reasons."""
+        return self.artifact.notes
 
     @property
     def plan(self) -> Plan:
@@ -167,6 +182,9 @@ class Runtime:
         other._programs = dict(self._programs)
         other._handed = dict(self._handed)
         return other
+
+    def __copy__(self) -> Self:
+        return self.copy()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self.copy()
@@ -226,9 +244,20 @@ class Runtime:
     def _initial_state(self) -> dict[str, Array]:
         return {state.name: state.init.array.copy() for state in self.signature.states}
 
-    def _read_state(self, flat: Mapping[str, Any]) -> dict[str, Array]:
+    def _merged_state(self, flat: Mapping[str, Any]) -> dict[str, Array]:
+        """The present states with some replaced, checked: all that carry a batch axis are of one batch."""
         types = {state.name: state.type for state in self.signature.states}
-        return read_values(flat, types, "state", StateError, batched=True)
+        merged = self._state | read_values(flat, types, "state", StateError, batched=True)
+        sizes = {name: len(array) for name, array in merged.items() if array.ndim > types[name].rank}
+        if len(set(sizes.values())) > 1:
+            raise StateError(
+                format_error(
+                    f"states of different batches: {sizes}",
+                    where=self.signature.name,
+                    hint="set all of them, or call reset_state() first",
+                )
+            )
+        return merged
 
     def _states_for(self, batch: int) -> Arrays:
         """The states with a batch axis; an unbatched state starts every sample."""
@@ -249,8 +278,10 @@ class Runtime:
         return states
 
     def _keep(self, states: Arrays) -> None:
-        for entry, array in zip(self.signature.states, states, strict=True):
-            self._state[entry.name] = np.array(array[0] if array.shape[0] == 1 else array)
+        self._state = {
+            entry.name: np.array(array[0] if array.shape[0] == 1 else array)
+            for entry, array in zip(self.signature.states, states, strict=True)
+        }
 
     def _empty(self, mode: Mode, batch: int) -> tuple[Arrays, Arrays]:
         def empty(entries: Iterable[PortSignature]) -> Arrays:

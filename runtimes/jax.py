@@ -135,7 +135,7 @@ def _check_shapes(
     error: type[GraphpoolError],
     batch: int | None = None,
 ) -> None:
-    """Check names and shapes of values that JAX may trace; with ``batch``, ``(1, ...)`` and ``(batch, ...)`` fit, too."""
+    """Check names and shapes of values that JAX may trace; with ``batch``, those of one and of all samples fit, too."""
     names = [entry.name for entry in entries]
     if set(flat) != set(names):
         missing, unknown = [n for n in names if n not in flat], [n for n in flat if n not in names]

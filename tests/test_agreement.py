@@ -1,7 +1,7 @@
-"""One network on all runtimes: identical bit for bit where every product is exact, else up to the first spike.
+"""One network on all runtimes: bit for bit where every product is exact, else up to the first spike.
 
-A product with a power of two is exact, so a fused multiply-add gives what a multiply and an add give; weights and
-inputs are multiples of 1/64, so the sums inside a matrix product are exact in any order.
+A product with a power of two is exact, so a fused multiply-add gives what a multiply and an add give; weights
+and inputs are multiples of 1/64, so the sums inside a matrix product are exact in any order.
 """
 
 from __future__ import annotations
@@ -127,15 +127,14 @@ def compiled(kind: str, target: str, hoist: str = "always", traced: str = "float
     return _compiled(kind, target, hoist, traced).copy()
 
 
-# --- bit for bit ----------------------------------------------------------------------------------------------
+# --- bit for bit --------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("hoist", HOISTS)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_outputs_states_and_records_are_those_of_the_step_loop(kind: str, target: str, hoist: str) -> None:
     x, (expected, states) = drive(BATCH, STEPS, 2), oracle(kind)
     assert expected.dtype == np.float32
-    spikes = expected if kind != "adaptive" else compiled(kind, "numpy")(x, record=True)[2]["1_Adaptive"]["above"]
-    assert 0.05 < np.mean(spikes > 0) < 0.95, "a net that never fires, or always, tests nothing"
+    assert 0.05 < np.mean(expected >= 1) < 0.95, "a net that never fires, or always, tests nothing"
     out, last, record = compiled(kind, target, hoist)(x, record=True)
     assert_same(out, expected)
     record = flat(record)
@@ -180,7 +179,7 @@ def test_a_batch_is_its_samples_one_by_one(kind: str, target: str) -> None:
         assert_same(flat(own), {name: array[sample] for name, array in flat(state).items()})
 
 
-# --- delays ---------------------------------------------------------------------------------------------------
+# --- delays -------------------------------------------------------------------------------------------------
 class Delay(Module):
     """Two steps late; the second state is read before it is assigned, the first after."""
 
@@ -270,7 +269,7 @@ def test_an_impulse_crosses_layers_within_its_step(target: str, hoist: str) -> N
     assert times(both_ways(net, target, hoist, x)) == [3]
 
 
-# --- real values ----------------------------------------------------------------------------------------------
+# --- real values --------------------------------------------------------------------------------------------
 def built_in(seed: int) -> Any:
     rng = np.random.default_rng(seed)
     return Sequential(

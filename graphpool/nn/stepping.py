@@ -112,11 +112,12 @@ def _read_input(module: Any, name: str, item: Any, optional: frozenset[str]) -> 
 
 
 def _copied(item: Any) -> Any:
-    return np.array(item) if isinstance(item, (np.ndarray, np.generic)) else item
+    """Row by row whatever the caller's layout, on which it depends whether a reshape is a view."""
+    return np.array(item, order="C") if isinstance(item, (np.ndarray, np.generic)) else item
 
 
 def _copied_out(item: Any) -> Any:
     if isinstance(item, (tuple, list)):
         make = getattr(type(item), "_make", type(item))  # named tuples take their fields one by one
         return make(_copied_out(entry) for entry in item)
-    return np.array(item) if isinstance(item, np.ndarray) else item
+    return np.array(item, order="C") if isinstance(item, np.ndarray) else item

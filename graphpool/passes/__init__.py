@@ -1,6 +1,7 @@
 """Graph to graph: one file a pass; :mod:`graphpool.passes.pipeline` lists them in order."""
 
 from graphpool.passes.base import Note, Observer, Pass, PassResult, run_passes
+from graphpool.passes.dce import DeadCode
 from graphpool.passes.demote import demote_everything
 from graphpool.passes.pipeline import EXACT, FLOAT32, PIPELINES
 
@@ -8,6 +9,7 @@ __all__ = [
     "EXACT",
     "FLOAT32",
     "PIPELINES",
+    "DeadCode",
     "Note",
     "Observer",
     "Pass",

@@ -20,8 +20,8 @@ from graphpool.graph.types import FLOAT32, FLOAT64, INT32, INT64, Array, DType
 from graphpool.passes.base import Note, Pass, PassResult
 from graphpool.passes.rewrite import Rewrite
 
-EXACT_INTEGERS = 2**24
-"""Up to here float32 holds every integer."""
+EXACT_INTEGERS, LARGEST_COUNT = 2**24, 2**53
+"""Up to the first, float32 holds every integer; beyond the second, not even float64 does, so none is meant."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,8 @@ class _Demotion(Rewrite):
             where = f" ({origins[0]})" if origins else ""
             text = f"{problem} in {target.name}{where}"
             self.notes.append(Note("demote", f"%{self.graph.labels[value]}", text))
-            warnings.warn(PrecisionWarning(f"{text}; compile with dtype='float64' to keep it"), stacklevel=2)
+            if not self.everything:
+                warnings.warn(PrecisionWarning(f"{text}; compile with dtype='float64' to keep it"), stacklevel=2)
         return small
 
 
@@ -117,7 +118,8 @@ def _lost(array: Array, small: Array) -> str:
         wrapped = np.ravel(array)[np.ravel(small != array)]
         return f"the constant {wrapped[0]} wraps" if wrapped.size else ""
     finite = np.isfinite(array)
-    large_integer = finite & (abs(array) > EXACT_INTEGERS) & (array == np.floor(array))
+    size = abs(array)
+    large_integer = finite & (size > EXACT_INTEGERS) & (size <= LARGEST_COUNT) & (array == np.floor(array))
     cases: tuple[tuple[str, Any], ...] = (
         ("overflows", finite & ~np.isfinite(small)),
         ("becomes zero", (array != 0) & (small == 0)),
@@ -125,7 +127,7 @@ def _lost(array: Array, small: Array) -> str:
     )
     for what, hit in cases:
         if np.any(hit):
-            return f"the constant {np.ravel(array)[np.ravel(hit)][0]!r} {what}"
+            return f"the constant {np.ravel(array)[np.ravel(hit)][0]} {what}"
     return ""
 
 

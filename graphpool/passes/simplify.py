@@ -195,6 +195,21 @@ def _slice_of_update(rewrite: Rewrite, node: Node, args: tuple[Value, ...]) -> V
     return rewrite.add("slice", [base], node.attrs) if not np.any(read & changed) else None
 
 
+@_rule("update")
+def _update_of_update(rewrite: Rewrite, node: Node, args: tuple[Value, ...]) -> Value | None:
+    """What is overwritten needs no writing, nor what is there already."""
+    base, written = args
+    changed = _touched(node.type, node.attrs["index"])
+    if np.all(changed) and node.attrs["index"] == tuple((0, size, 1) for size in node.type.shape):
+        return _broadcast(rewrite, written, node.type)
+    inner, source = rewrite.node(base), rewrite.node(written)
+    if source.op == "slice" and source.args[0] == base and source.attrs["index"] == node.attrs["index"]:
+        return base
+    if inner.op == "update" and not np.any(_touched(node.type, inner.attrs["index"]) & ~changed):
+        return rewrite.add("update", [inner.args[0], written], node.attrs)
+    return None
+
+
 def _touched(type_: TensorType, index: Any) -> Any:
     flags = np.zeros(type_.shape, dtype=np.bool_)
     flags[as_slices(index)] = True

@@ -6,10 +6,12 @@ results ready: float32 ``exp`` differs between NumPy, JAX and onnxruntime in abo
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
 
+from graphpool.errors import PrecisionWarning
 from graphpool.graph import CONST, Value
 from graphpool.graph.types import Array
 from graphpool.ops import evaluate
@@ -33,4 +35,20 @@ def compute_once(plan: Plan, parameters: Mapping[str, Array]) -> dict[Value, Arr
             operands = [made[arg] for arg in node.args]
             ranks = [graph.type(arg).rank for arg in node.args]
             made[value] = np.asarray(evaluate(node.op, np, operands, ranks, node.attrs))
+            if node.op == "cast":
+                _warn_of_overflow(plan, value, operands[0], made[value])
     return {value: made[value] for value in plan.handed}
+
+
+def _warn_of_overflow(plan: Plan, value: Value, before: Array, after: Array) -> None:
+    lost = np.ravel(np.isfinite(before) & ~np.isfinite(after))
+    if lost.any():
+        origins = plan.graph.origins[value]
+        where = f" ({origins[0]})" if origins else ""
+        warnings.warn(
+            PrecisionWarning(
+                f"a value computed from parameters, {np.ravel(before)[lost][0].item()}, overflows in "
+                f"{after.dtype.name}{where}; compile with dtype='float64' to keep it"
+            ),
+            stacklevel=2,
+        )

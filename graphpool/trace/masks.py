@@ -42,6 +42,7 @@ class MaskedTracer(np.lib.mixins.NDArrayOperatorsMixin):
             return masked
         if not isinstance(out[0], MaskedTracer):
             self.recorder.fail("a masked value cannot be written into a whole array", hint=HINT)
+        _unmask(self, out[0])
         out[0].whole.assign(result.value)
         return out[0]
 

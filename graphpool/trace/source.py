@@ -53,9 +53,12 @@ def _origin(module: str, filename: str, line: int, namespace: dict[str, Any]) ->
 
 
 def defining_origin(function: Any, module: str) -> Origin:
-    """The line that a function's definition begins on."""
+    """The line of a function's ``def``, below its decorators."""
     plain = inspect.unwrap(function)
-    return _origin(module, plain.__code__.co_filename, plain.__code__.co_firstlineno, plain.__globals__)
+    filename, first, namespace = plain.__code__.co_filename, plain.__code__.co_firstlineno, plain.__globals__
+    while linecache.getline(filename, first, namespace).lstrip().startswith(("@", "#")):
+        first += 1
+    return _origin(module, filename, first, namespace)
 
 
 def calling_origin(module: str) -> Origin | None:

@@ -33,13 +33,13 @@ class Storage(Protocol):
 
 
 class Cell:
-    """Memory of its own; ``protected`` says why it may not be written, if so."""
+    """Memory of its own; ``protected`` says why it may not be written, ``shadow`` its layout if not row by row."""
 
-    def __init__(self, recorder: Recorder, value: Value, protected: str = "") -> None:
+    def __init__(self, recorder: Recorder, value: Value, protected: str = "", shadow: Array | None = None) -> None:
         self._recorder = recorder
         self._value = value
         self._protected = protected
-        self._shadow: Array | None = None
+        self._shadow = shadow
 
     @property
     def shadow(self) -> Array:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from graphpool.graph import Value
-from graphpool.graph.types import DType, Shape
+from graphpool.graph.types import Array, DType, Shape
 from graphpool.trace.indexing import parse_index
 from graphpool.trace.recorder import Recorder
 from graphpool.trace.storage import Cell, IndexView, Storage
@@ -42,10 +42,13 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
         self.is_scalar = is_scalar
 
     @classmethod
-    def of(cls, recorder: Recorder, value: Value, is_scalar: bool | None = None) -> Tracer:
-        """A fresh array that holds a value; a scalar if it has no axes, unless told otherwise."""
+    def of(cls, recorder: Recorder, value: Value, is_scalar: bool | None = None, shadow: Array | None = None) -> Tracer:
+        """A fresh array that holds a value; a scalar if it has no axes, unless told otherwise.
+
+        ``shadow`` has the memory layout that NumPy would give it, where that is not row by row.
+        """
         scalar = recorder.type(value).shape == () if is_scalar is None else is_scalar
-        return cls(recorder, Cell(recorder, value), scalar)
+        return cls(recorder, Cell(recorder, value, shadow=shadow), scalar)
 
     # --- what an array tells of itself -----------------------------------------------------------------------------
     @property
@@ -174,6 +177,11 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
             )
         raise AttributeError(f"a traced array has no attribute {name!r}")
 
+    def __format__(self, form: str) -> str:
+        if form:
+            self._refuse("a traced value has no numbers to format yet", "show it with self.record(name, value)")
+        return repr(self)
+
     # --- what would leave the graph --------------------------------------------------------------------------------
     def _refuse(self, what: str, hint: str) -> NoReturn:
         self.recorder.fail(what, operands=[self.value], hint=hint)
@@ -221,3 +229,10 @@ def operand_value(recorder: Recorder, item: Any, weak: DType | None = None) -> V
         return item.value
     is_number = isinstance(item, (int, float)) and not isinstance(item, (bool, np.generic))
     return recorder.constant(item, weak if is_number else None)
+
+
+def shadow_of(item: Any) -> Array:
+    """An array of bools with the memory layout of an operand; its contents mean nothing."""
+    if isinstance(item, Tracer):
+        return item.storage.shadow
+    return np.empty_like(item, dtype=np.bool_, subok=False)

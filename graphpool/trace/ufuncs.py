@@ -121,7 +121,7 @@ def call_ufunc(recorder: Recorder, ufunc: np.ufunc, inputs: Sequence[Any], dtype
     """The value of ``ufunc(*inputs)``."""
     plain = [item if isinstance(item, Tracer) else _plain_operand(recorder, item) for item in inputs]
     if dtype is not None:
-        plain = [_as_dtype(recorder, item, np.dtype(dtype)) for item in plain]
+        plain = [_as_dtype(recorder, ufunc, item, np.dtype(dtype)) for item in plain]
     loop = _loop_dtypes(recorder, ufunc, plain)
     if ufunc in LOGICAL:
         return recorder.emit(LOGICAL[ufunc], [_operand(recorder, item, None, BOOL) for item in plain])
@@ -159,7 +159,10 @@ def _plain_operand(recorder: Recorder, item: Any) -> Any:
     return np.asarray(item)
 
 
-def _as_dtype(recorder: Recorder, item: Any, dtype: DType) -> Any:
+def _as_dtype(recorder: Recorder, ufunc: np.ufunc, item: Any, dtype: DType) -> Any:
+    given = np.result_type(item) if type(item) in (int, float, bool) else item.dtype
+    if not np.can_cast(given, dtype, "same_kind"):
+        recorder.fail(f"{name_of(ufunc)}(dtype={dtype}) of {given}: not a cast of the same kind")
     return Tracer.of(recorder, _operand(recorder, item, dtype, dtype))
 
 

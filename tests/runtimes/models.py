@@ -1,4 +1,4 @@
-"""Small modules that the tests of the runtimes share, and their oracle: the module's own step, in plain NumPy."""
+"""Small modules for the tests of the runtimes, and their oracle: the module's own step, in plain NumPy."""
 
 from __future__ import annotations
 

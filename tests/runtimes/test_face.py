@@ -20,7 +20,7 @@ def target(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-# --- calls and steps ------------------------------------------------------------------------------------------
+# --- calls and steps ----------------------------------------------------------------------------------------
 def test_a_call_without_a_batch_axis_returns_one(target: str) -> None:
     x = signal(7, 2)
     out, state, record = runtime("net", target)(x)
@@ -116,7 +116,7 @@ def test_an_empty_time_axis_returns_empty_and_leaves_the_state(target: str, reco
     assert runtime("net", target)(np.zeros((0, 2)))[0].shape == (1, 0, 3)
 
 
-# --- state ----------------------------------------------------------------------------------------------------
+# --- state --------------------------------------------------------------------------------------------------
 def test_reset_state_gives_the_initial_values_and_drops_the_batch_axis(target: str) -> None:
     run = runtime("net", target)
     before = run.state()
@@ -170,8 +170,8 @@ def test_set_state_takes_a_batch(target: str) -> None:
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ({"1_LIF": {"vmem": np.zeros(3), "nothing": np.zeros(3)}}, "no state '1_LIF.nothing'.*\n.*1_LIF.vmem"),
-        ({"1_LIF": {"isyn": np.zeros((3, 1)), "vmem": np.zeros(4)}}, r"'1_LIF.vmem' has shape \(3,\).*got \(4,\)"),
+        ({"1_LIF": {"vmem": np.zeros(3), "nothing": np.zeros(3)}}, "no state '1_LIF.nothing'"),
+        ({"1_LIF": {"isyn": np.zeros((3, 1)), "vmem": np.zeros(4)}}, r"'1_LIF.vmem' .*\(3,\).*got \(4,\)"),
         ({"1_LIF": {"vmem": np.zeros((0, 3))}}, r"got \(0, 3\)"),
         ({"1_LIF": {"vmem": 1.0}}, r"got \(\)"),
         ({"1_LIF": {"vmem": np.zeros(3, complex)}}, "has dtype float64, got complex128"),
@@ -183,7 +183,7 @@ def test_set_state_takes_a_batch(target: str) -> None:
         (None, "nested dict"),
     ],
 )
-def test_a_state_that_does_not_fit_is_refused_and_nothing_changes(target: str, state: Any, message: str) -> None:
+def test_a_state_that_does_not_fit_changes_nothing(target: str, state: Any, message: str) -> None:
     run = runtime("net", target)
     run(signal(4, 2))
     before = run.state()
@@ -192,7 +192,7 @@ def test_a_state_that_does_not_fit_is_refused_and_nothing_changes(target: str, s
     assert_same(run.state(), before)
 
 
-# --- copies ---------------------------------------------------------------------------------------------------
+# --- copies -------------------------------------------------------------------------------------------------
 def through_pickle(run: Any) -> Any:
     return pickle.loads(pickle.dumps(run))
 

@@ -1,4 +1,4 @@
-"""The pure functions of the JAX runtime: nested values in and out, gradients, jit, maps, and 32 bit throughout."""
+"""The pure functions of the JAX runtime: nested values in and out, gradients, jit, maps, 32 bit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def inputs_of(run: Any, *leading: int) -> Any:
     return given if len(given) > 1 else next(iter(given.values()))
 
 
-# --- whole evolutions -----------------------------------------------------------------------------------------
+# --- whole evolutions ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", list(NETS))
 def test_with_the_values_computed_once_apply_gives_exactly_what_the_runtime_gives(name: str) -> None:
     run = runtime(name, "jax", "float32")
@@ -100,7 +100,7 @@ def test_apply_takes_an_input_without_a_batch_axis_and_lists() -> None:
     np.testing.assert_array_equal(alone, run.apply(params, state, x.tolist())[0])
 
 
-# --- one step -------------------------------------------------------------------------------------------------
+# --- one step -----------------------------------------------------------------------------------------------
 def test_one_step_in_a_scan_of_ones_own_equals_a_whole_evolution() -> None:
     run, x = net_run(), signal(2, 7, 2)
     params = run.parameters()
@@ -148,10 +148,11 @@ def test_one_step_with_the_values_computed_once_gives_exactly_what_step_gives() 
         np.testing.assert_array_equal(y, run.step(row))
 
 
-# --- what JAX does with it ------------------------------------------------------------------------------------
+# --- what JAX does with it ----------------------------------------------------------------------------------
 def test_gradients_reach_the_weights_through_spikes() -> None:
     rng = np.random.default_rng(3)
-    net: Any = Sequential(Linear((2, 4), weight=rng.normal(size=(2, 4))), LIF(4, has_rec=True), Linear((4, 1)))
+    first = Linear((2, 4), weight=rng.normal(size=(2, 4)))
+    net: Any = Sequential(first, LIF(4, has_rec=True), Linear((4, 1)))
     run = graphpool.compile(net, "jax")
     x = rng.normal(size=(2, 30, 2))
 
@@ -168,7 +169,8 @@ def test_gradients_reach_the_weights_through_spikes() -> None:
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
-    run = graphpool.compile(Rate(3, tau=30e-3, bias=0.3, has_rec=True, w_rec=np.eye(3) / 2), "jax", dtype="float64")
+    net = Rate(3, tau=30e-3, bias=0.3, has_rec=True, w_rec=np.eye(3) / 2)
+    run = graphpool.compile(net, "jax", dtype="float64")
     x = np.abs(signal(1, 12, 3)) + 0.1
 
     def loss(params: Any) -> Any:
@@ -185,7 +187,8 @@ def test_gradients_are_those_of_finite_differences() -> None:
         run.reset_state()
         return (run(x)[0] ** 2).mean()
 
-    for path, place in (("w_rec", (0, 1)), ("w_rec", (2, 2)), ("tau", (1,)), ("bias", ()), ("threshold", (0,))):
+    places = {"w_rec": (0, 1), "tau": (1,), "bias": (), "threshold": (0,)}
+    for path, place in places.items():
         place = place if params[path].ndim else ()
         by = 1e-6 * max(1e-2, abs(float(params[path][place])))
         slope = (exact(path, place, by) - exact(path, place, -by)) / (2 * by)
@@ -227,7 +230,7 @@ def test_everything_is_in_32_bit() -> None:
     assert dtypes == {"float32", "int32", "bool"}
 
 
-# --- what is refused ------------------------------------------------------------------------------------------
+# --- what is refused ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("x", "message"),
     [

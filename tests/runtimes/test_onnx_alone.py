@@ -1,4 +1,4 @@
-"""The exported file in an environment that has onnxruntime and no graphpool, run by the script of docs/onnx.md."""
+"""The file in an environment with onnxruntime and without graphpool, run by the script of docs/onnx.md."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ import sys, sysconfig, pathlib
 import json, numpy, onnxruntime
 site = {pathlib.Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib")}
 files = [pathlib.Path(m.__file__) for m in list(sys.modules.values()) if getattr(m, "__file__", None)]
-print(*{str(folder / f.relative_to(folder).parts[0]) for folder in site for f in files if f.is_relative_to(folder)},
-      sep="\\n")
+tops = {str(s / f.relative_to(s).parts[0]) for s in site for f in files if f.is_relative_to(s)}
+print(*tops, sep="\\n")
 """
 
 
 def run_python(python: str | Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     held = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    return subprocess.run([python, *arguments], cwd=cwd, env=held, capture_output=True, text=True, timeout=120)
+    command = [str(python), *arguments]
+    return subprocess.run(command, cwd=cwd, env=held, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def script_of_the_page() -> str:
 
 SAVE = """
 assert "graphpool" not in sys.modules
-np.savez("alone.npz", x=x, chunks=np.concatenate(collected, axis=1), **{k: np.asarray(v) for k, v in states.items()})
+np.savez("alone.npz", x=x, chunks=np.concatenate(collected, axis=1), **states)
 """
 
 

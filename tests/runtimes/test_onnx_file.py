@@ -38,7 +38,7 @@ def saved(name: str, path: Path, dtype: str = "float32", **options: Any) -> Any:
     return run
 
 
-# --- a loaded file has the common face ------------------------------------------------------------------------
+# --- a loaded file has the common face ----------------------------------------------------------------------
 @pytest.mark.parametrize("name", list(NETS))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_loaded_file_runs_as_the_runtime_that_wrote_it(path: Path, name: str, dtype: str) -> None:
@@ -75,7 +75,11 @@ def test_a_loaded_file_streams_and_keeps_its_state(path: Path) -> None:
         again(x[:, :1])
 
 
-@pytest.mark.parametrize("duplicate", [lambda run: run.copy(), deepcopy, lambda run: pickle.loads(pickle.dumps(run))])
+def through_pickle(run: Any) -> Any:
+    return pickle.loads(pickle.dumps(run))
+
+
+@pytest.mark.parametrize("duplicate", [lambda run: run.copy(), deepcopy, through_pickle])
 def test_a_loaded_file_copies_and_pickles(path: Path, duplicate: Any) -> None:
     saved("net", path)
     x, run = signal(6, 2), graphpool.load(path)
@@ -102,7 +106,7 @@ def test_a_loaded_file_says_what_it_lacks(path: Path) -> None:
     saved("net", path)
     run = graphpool.load(path)
     assert run.parameters() == {}
-    with pytest.raises(ParameterError, match=r"(?s)constants of the file.*set them on the module.*save it again"):
+    with pytest.raises(ParameterError, match=r"(?s)constants of the file.*on the module.*save it again"):
         run.set_parameters({"0_Linear": {"weight": np.zeros((2, 3))}})
     with pytest.raises(TargetError, match="no graph and no plan"):
         _ = run.plan
@@ -125,7 +129,7 @@ def test_the_present_state_does_not_go_into_the_file_and_the_present_parameters_
     assert not np.any(again(signal(9, 2))[0])
 
 
-# --- files that are refused -----------------------------------------------------------------------------------
+# --- files that are refused ---------------------------------------------------------------------------------
 def refused(path: Path, message: str) -> None:
     with pytest.raises(ModelFileError, match=f"(?s){message}"):
         graphpool.load(path)
@@ -183,7 +187,7 @@ def test_a_model_of_one_step_is_refused(path: Path) -> None:
     refused(path, "one time step")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "7", '"text"', "null", "{}", "[" * 100_000, '{"name": "n", "dt": "x"}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '"text"', "null", "{}", "[" * 100_000, '{"dt": "x"}'])
 def test_metadata_that_are_no_signature_are_refused(path: Path, text: str) -> None:
     saved("net", path)
     with_metadata(path, signature=text)
@@ -251,17 +255,17 @@ def ports_are_text(stored: Any) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        without_states, a_port_more, another_dtype, unknown_dtype, another_shape, another_rank, negative_shape,
-        enormous_shape, swapped_states, another_name, wrong_start, text_start, ports_are_text,
+        without_states, a_port_more, another_dtype, unknown_dtype, another_shape, another_rank,
+        negative_shape, enormous_shape, swapped_states, another_name, wrong_start, text_start, ports_are_text,
     ],
 )  # fmt: skip
-def test_a_signature_that_does_not_fit_the_model_is_refused(path: Path, change: Callable[[Any], None]) -> None:
+def test_a_signature_of_another_model_is_refused(path: Path, change: Callable[[Any], None]) -> None:
     saved("net", path)
     with_signature(path, change)
     refused(path, "metadata that graphpool cannot read")
 
 
-# --- writing --------------------------------------------------------------------------------------------------
+# --- writing ------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["net.gpz", "net", "net.onnx.txt"])
 def test_a_name_that_does_not_end_in_onnx_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(TargetError, match=r"ends in \.onnx"):
@@ -319,14 +323,14 @@ def test_the_same_module_gives_the_same_bytes_in_any_process_and_folder(tmp_path
         folder = tmp_path / f"folder{seed}"
         folder.mkdir()
         (folder / f"script{seed}.py").write_text(SCRIPT)
-        environment = os.environ | {"PYTHONHASHSEED": seed}
-        subprocess.run([sys.executable, f"script{seed}.py"], cwd=folder, env=environment, check=True, timeout=120)
+        command, environment = [sys.executable, f"script{seed}.py"], os.environ | {"PYTHONHASHSEED": seed}
+        subprocess.run(command, cwd=folder, env=environment, check=True, timeout=120)
         contents.append((folder / "net.onnx").read_bytes())
     assert contents[0] == contents[1]
     assert b"folder" not in contents[0] and b"script" not in contents[0]
 
 
-# --- what the file holds --------------------------------------------------------------------------------------
+# --- what the file holds ------------------------------------------------------------------------------------
 BUILT_IN = {
     "linear": lambda: Linear((2, 3), has_bias=True),
     "rate": lambda: Rate(3, has_rec=True),
@@ -385,9 +389,8 @@ def test_one_file_takes_any_batch_and_any_time_from_one_start(path: Path) -> Non
         x = signal(batch, steps, 2).astype(np.float32)
         run.reset_state()
         out, state, _ = run(x)
-        results = dict(
-            zip([o.name for o in session.get_outputs()], session.run(None, {"input": x, **zeros}), strict=True)
-        )
+        names = [entry.name for entry in session.get_outputs()]
+        results = dict(zip(names, session.run(None, {"input": x, **zeros}), strict=True))
         np.testing.assert_array_equal(results["output"], out)
         held = results["next.1_LIF.vmem"]
         np.testing.assert_array_equal(held, state["1_LIF"]["vmem"].reshape(batch, 3))

@@ -1,0 +1,105 @@
+"""The examples run from the shell and leave what they say."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+import graphpool
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "examples" / "grasshopper"
+
+
+@pytest.fixture(scope="module")
+def recording() -> Any:
+    spec = importlib.util.spec_from_file_location("grasshopper_recording", FOLDER / "recording.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- the grasshopper ----------------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_the_demo_runs_from_the_shell_and_leaves_its_files(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-W", "error", FOLDER / "demo.py", out, "--seconds", "0.5"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    left = {entry.name: entry for entry in out.iterdir()}
+    assert sorted(left) == [
+        "graph.txt",
+        "grasshopper.onnx",
+        "plan.txt",
+        "recording1.png",
+        "recording2.png",
+        "results.txt",
+    ]
+    onnx.checker.check_model(left["grasshopper.onnx"], full_check=True)
+    assert graphpool.load(left["grasshopper.onnx"])(np.zeros((5, 1)))[0].shape == (1, 5, 1)
+    for name in ("recording1.png", "recording2.png"):
+        assert left[name].read_bytes().startswith(b"\x89PNG")
+    assert left["graph.txt"].read_text().startswith("graph AdaptiveNeuron(")
+    assert "scan" in left["plan.txt"].read_text()
+    results = left["results.txt"].read_text()
+    assert [results.count(f" {target} ") for target in ("numpy", "jax", "onnx")] == [2, 2, 2]
+    assert results.count("spike for spike") + results.count("parts at") == 4
+    assert "Coincidence" in done.stdout and "grasshopper.onnx" in done.stdout
+
+
+def test_the_recordings_are_there(recording: Any) -> None:
+    for number in (1, 2):
+        one = recording.load_recording(number)
+        assert one.stimulus.ndim == 1 and one.stimulus.dtype == np.float64
+        assert one.dt == pytest.approx(50e-6)
+        assert one.duration == pytest.approx(10, rel=1e-3)
+        assert np.all(np.diff(one.spike_times) > 0)
+        assert one.spike_times[0] >= 0
+        assert one.spike_times[-1] <= one.duration
+    with pytest.raises(ValueError, match="recordings 1 and 2, not 3"):
+        recording.load_recording(3)
+
+
+# --- how well spikes agree ----------------------------------------------------------------------------------
+def test_spikes_are_matched_one_to_one_within_the_window(recording: Any) -> None:
+    match = recording.match_spikes
+    assert match([], []) == []
+    assert match([1.0], []) == []
+    assert match([0.1, 0.2], [0.1, 0.2]) == [(0, 0), (1, 1)]
+    assert match([0.100, 0.101], [0.1005]) == [(0, 0)], "a spike is matched once"
+    assert match([0.100], [0.102]) == [(0, 0)], "the window includes its edge"
+    assert match([0.100], [0.1021]) == []
+    assert match([0.1, 0.3], [0.2, 0.3]) == [(1, 1)]
+    assert match([0.010, 0.012], [0.0115, 0.0135]) == [(0, 0), (1, 1)], "as many pairs as can be"
+
+
+def test_identical_trains_coincide_perfectly(recording: Any) -> None:
+    times = np.arange(1, 100) * 0.0371
+    assert recording.coincidence_factor(times, times, 4.0) == pytest.approx(1)
+    assert recording.coincidence_factor(times + 1e-3, times, 4.0) == pytest.approx(1)
+
+
+def test_trains_without_spikes_do_not_coincide(recording: Any) -> None:
+    assert recording.coincidence_factor([], [], 1.0) == 0
+    assert recording.coincidence_factor([], [0.5], 1.0) == 0
+    assert recording.coincidence_factor([0.5], [], 1.0) == 0
+
+
+def test_a_case_by_hand(recording: Any) -> None:
+    """Two of 3 and 4 spikes match; 3 spikes in a second fill 2 * 0.002 * 3 = 0.012 of it with windows."""
+    model, cell = [0.010, 0.030, 0.050], [0.011, 0.029, 0.100, 0.200]
+    gamma = recording.coincidence_factor(model, cell, 1.0, window=2e-3)
+    assert gamma == pytest.approx((2 - 0.012 * 4) / 3.5 / (1 - 0.012), rel=1e-12)
+
+
+def test_a_rate_that_fills_every_window_has_no_factor(recording: Any) -> None:
+    with pytest.raises(ValueError, match="fill every window"):
+        recording.coincidence_factor(np.arange(300) / 300, [0.5], 1.0)
