@@ -83,16 +83,17 @@ def compile(
     """
     description = load_target(target)
     dtype = _read_dtype(dtype)
+    given = _flat_parameters(parameters)
+    values: dict[str, Array] = {}
+    states: dict[str, Array] = {}
     if isinstance(net, Graph):
-        _check_all_given(net, parameters)
-        graph, (values, states) = net, graph_values(net)
+        _check_all_given(net, given)
+        graph = net
     else:
         _check_module(net)
         graph, (values, states) = trace(net, input_shapes), module_values(net)
     artifact = make_artifact(graph, description, dtype, hoist, observers)
-    runtime = _load_attribute(description.runtime, target)(artifact, values, states)
-    if parameters:
-        runtime.set_parameters(parameters)
+    runtime = _load_attribute(description.runtime, target)(artifact, values | given, states)
     if state:
         runtime.set_state(state)
     return runtime
@@ -119,7 +120,7 @@ def make_artifact(graph: Graph, target: Any, dtype: str, hoist: Hoist, observers
 def _read_dtype(dtype: npt.DTypeLike) -> str:
     """The name of the dtype of the streams, from a name, a NumPy dtype or its class."""
     try:
-        name = np.dtype(dtype).name
+        name = "" if dtype is None else np.dtype(dtype).name  # NumPy takes None for float64
     except TypeError:
         name = ""
     if name not in DTYPES:
@@ -180,11 +181,6 @@ def load(path: Any) -> Any:
     return _load_attribute("graphpool.runtimes.onnx:load", "onnx")(path)
 
 
-def graph_values(graph: Graph) -> tuple[dict[str, Array], dict[str, Array]]:
-    """What a bare graph starts with: zeros, until its parameters are set, and its own initial states."""
-    return {param.name: np.zeros(param.type.shape, param.type.dtype) for param in signature_of(graph).params}, {}
-
-
 def module_values(module: Any) -> tuple[dict[str, Array], dict[str, Array]]:
     """Copies of all parameters and all states of a module by dotted path."""
     values: dict[type, dict[str, Array]] = {Parameter: {}, State: {}}
@@ -203,8 +199,13 @@ def _check_module(net: Any) -> None:
         raise ModuleError(format_error(f"{what} is neither a module nor a graph", hint=hint))
 
 
-def _check_all_given(graph: Graph, parameters: Mapping[str, Any] | None) -> None:
-    given = dict(flatten(parameters)) if isinstance(parameters, Mapping) else {}
+def _flat_parameters(parameters: Any) -> dict[str, Any]:
+    if parameters is not None and not isinstance(parameters, Mapping):
+        raise ParameterError(f"parameters come as a nested dict by name, got {type(parameters).__name__}")
+    return dict(flatten(parameters or {}))
+
+
+def _check_all_given(graph: Graph, given: Mapping[str, Any]) -> None:
     missing = [param.name for param in graph.params if param.name not in given]
     if missing:
         raise ParameterError(

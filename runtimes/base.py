@@ -31,7 +31,7 @@ class Runtime:
 
     Args:
         artifact: what a compiler made.
-        parameters: all parameters by dotted path, in the dtypes of the trace.
+        parameters: all parameters by dotted path; they become arrays in the dtypes of the trace.
         state: states by dotted path; those that are missing start at their initial value.
     """
 
@@ -39,7 +39,7 @@ class Runtime:
         self, artifact: Artifact, parameters: Mapping[str, Array], state: Mapping[str, Array] | None = None
     ) -> None:
         self.artifact = artifact
-        self._parameters = {name: np.array(array) for name, array in parameters.items()}
+        self._parameters = self._read_parameters(parameters)
         self._state = self._initial_state()
         self._programs: dict[str, Any] = {}
         self._handed: dict[str, dict[Value, Array]] = {}
@@ -139,10 +139,7 @@ class Runtime:
         Raises:
             ParameterError: an unknown name, a wrong shape or dtype; nothing has changed then.
         """
-        types = {param.name: param.type for param in self.signature.params}
-        flat = read_nested(parameters, "parameter", ParameterError)
-        new = read_values(flat, types, "parameter", ParameterError, batched=False)
-        self._parameters |= new
+        self._parameters |= self._read_parameters(read_nested(parameters, "parameter", ParameterError))
         self._handed.clear()
         self._parameters_changed()
 
@@ -243,6 +240,10 @@ class Runtime:
 
     def _initial_state(self) -> dict[str, Array]:
         return {state.name: state.init.array.copy() for state in self.signature.states}
+
+    def _read_parameters(self, flat: Mapping[str, Any]) -> dict[str, Array]:
+        types = {param.name: param.type for param in self.signature.params}
+        return read_values(flat, types, "parameter", ParameterError, batched=False)
 
     def _merged_state(self, flat: Mapping[str, Any]) -> dict[str, Array]:
         """The present states with some replaced, checked: all that carry a batch axis are of one batch."""

@@ -39,6 +39,8 @@ def test_an_unknown_target_lists_those_that_there_are() -> None:
     [
         ({"dtype": "float16"}, "dtype='float16'.*'float32', 'float64'"),
         ({"dtype": np.int32}, "dtype=.*'float32', 'float64'"),
+        ({"dtype": None}, "dtype=None.*'float32', 'float64'"),
+        ({"dtype": "double precision"}, "dtype='double precision'"),
         ({"hoist": "sometimes"}, "hoist='sometimes'.*'always', 'never'"),
         ({"hoist": None}, "hoist=None"),
     ],
@@ -46,6 +48,11 @@ def test_an_unknown_target_lists_those_that_there_are() -> None:
 def test_an_unknown_option_lists_what_there_is(options: Any, message: str) -> None:
     with pytest.raises(TargetError, match=f"(?s){message}"):
         graphpool.compile(LIF(2), **options)
+
+
+@pytest.mark.parametrize("dtype", ["float64", np.float64, np.dtype(np.float64)])
+def test_a_dtype_may_be_numpys(dtype: Any) -> None:
+    assert graphpool.compile(LIF(2), dtype=dtype)(signal(3, 2))[0].dtype == np.float64
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from graphpool.graph import Value
-from graphpool.graph.types import BOOL
+from graphpool.graph.types import BOOL, Array
 from graphpool.trace.recorder import Recorder
 from graphpool.trace.storage import derive
-from graphpool.trace.tracer import Tracer, operand_value
+from graphpool.trace.tracer import Tracer, elementwise_shadow, operand_value, shadow_of
 from graphpool.trace.ufuncs import CLIP
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,7 +51,9 @@ def lowers(*functions: Callable[..., Any]) -> Callable[[F], F]:
 
 def as_tracer(recorder: Recorder, item: Any) -> Tracer:
     """A tracer, made of a constant where needed."""
-    return item if isinstance(item, Tracer) else Tracer.of(recorder, operand_value(recorder, item), False)
+    if isinstance(item, Tracer):
+        return item
+    return Tracer.of(recorder, operand_value(recorder, item), False, shadow_of(item))
 
 
 def read_axes(recorder: Recorder, axis: Any, rank: int) -> tuple[int, ...]:
@@ -89,13 +91,14 @@ def _dtype_or_number(item: Any) -> Any:
 
 # --- making arrays ---------------------------------------------------------------------------------------------------
 def _full_like(
-    recorder: Recorder, a: Any, fill_value: Any, dtype: Any = None, shape: Any = None, **order: Any
-) -> Tracer:
+    recorder: Recorder, a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True,
+    shape: Any = None,
+) -> Tracer:  # fmt: skip
     tracer = as_tracer(recorder, a)
-    size = tracer.shape if shape is None else np.empty(shape).shape
+    shadow = np.empty_like(tracer.storage.shadow, order=order, shape=shape)
     target = np.dtype(dtype or tracer.dtype)
     value = recorder.cast(operand_value(recorder, fill_value, target), target)
-    return Tracer.of(recorder, recorder.broadcast(value, size), False)
+    return Tracer.of(recorder, recorder.broadcast(value, shadow.shape), False, shadow)
 
 
 lowers(np.full_like)(_full_like)
@@ -107,7 +110,11 @@ lowers(np.empty_like)(lambda recorder, a, *args, **kwargs: _full_like(recorder, 
 @lowers(np.copy)
 def _copy(recorder: Recorder, a: Any, order: str = "K", subok: bool = False) -> Tracer:
     tracer = as_tracer(recorder, a)
-    return Tracer.of(recorder, tracer.value, False)
+    return Tracer.of(recorder, tracer.value, False, _copied_shadow(tracer, order))
+
+
+def _copied_shadow(tracer: Tracer, order: Any) -> Array:
+    return np.empty_like(tracer.storage.shadow, order=order)
 
 
 @lowers(np.copyto)
@@ -130,7 +137,8 @@ def _where(recorder: Recorder, condition: Any, x: Any = None, y: Any = None) -> 
         )
     mask = recorder.cast(operand_value(recorder, condition), BOOL)
     args = _promoted(recorder, [x, y], weak=True)
-    return Tracer.of(recorder, recorder.emit("where", [mask, *args]), False)
+    value = recorder.emit("where", [mask, *args])
+    return Tracer.of(recorder, value, False, elementwise_shadow(condition, x, y))
 
 
 def _promoted(recorder: Recorder, items: Sequence[Any], weak: bool = False) -> list[Value]:
@@ -281,10 +289,12 @@ def _broadcast_to(recorder: Recorder, array: Any, shape: Any, subok: bool = Fals
 
 
 # --- joining ---------------------------------------------------------------------------------------------------------
-def _joined(recorder: Recorder, arrays: Any, op: str, axis: int, extra: int) -> Tracer:
-    args = _promoted(recorder, list(arrays))
+def _joined(recorder: Recorder, arrays: Any, function: Callable[..., Any], axis: int, extra: int = 0) -> Tracer:
+    items = list(arrays)
+    args = _promoted(recorder, items)
     rank = recorder.type(args[0]).rank + extra
-    return Tracer.of(recorder, recorder.emit(op, args, {"axis": read_axes(recorder, axis, rank)[0]}), False)
+    value = recorder.emit(function.__name__, args, {"axis": read_axes(recorder, axis, rank)[0]})
+    return Tracer.of(recorder, value, False, function([shadow_of(item) for item in items], axis=axis))
 
 
 @lowers(np.concatenate, np.concat)
@@ -292,21 +302,21 @@ def _concatenate(recorder: Recorder, arrays: Any, /, axis: int | None = 0, **oth
     if others:
         recorder.fail(f"np.concatenate({', '.join(others)}=...) cannot be traced")
     if axis is None:
-        return _joined(recorder, [np.ravel(as_tracer(recorder, item)) for item in arrays], "concatenate", 0, 0)
-    return _joined(recorder, arrays, "concatenate", axis, 0)
+        return _joined(recorder, [np.ravel(as_tracer(recorder, item)) for item in arrays], np.concatenate, 0)
+    return _joined(recorder, arrays, np.concatenate, axis)
 
 
 @lowers(np.stack)
 def _stack(recorder: Recorder, arrays: Any, axis: int = 0, **others: Any) -> Tracer:
     if others:
         recorder.fail(f"np.stack({', '.join(others)}=...) cannot be traced")
-    return _joined(recorder, arrays, "stack", axis, 1)
+    return _joined(recorder, arrays, np.stack, axis, 1)
 
 
 @lowers(np.hstack)
 def _hstack(recorder: Recorder, tup: Any) -> Tracer:
     arrays = [_atleast_1d(recorder, item) for item in tup]
-    return _joined(recorder, arrays, "concatenate", 0 if arrays[0].ndim == 1 else 1, 0)
+    return _joined(recorder, arrays, np.concatenate, 0 if arrays[0].ndim == 1 else 1)
 
 
 # --- methods ---------------------------------------------------------------------------------------------------------
@@ -315,9 +325,16 @@ def _astype(tracer: Tracer) -> Any:
         if not copy and np.dtype(dtype) == tracer.dtype:
             return tracer
         value = tracer.recorder.cast(tracer.value, np.dtype(dtype))
-        return Tracer.of(tracer.recorder, value, tracer.is_scalar)
+        return Tracer.of(tracer.recorder, value, tracer.is_scalar, _copied_shadow(tracer, order))
 
     return astype
+
+
+def _copy_method(tracer: Tracer) -> Any:
+    def copy(order: str = "C") -> Any:
+        return Tracer.of(tracer.recorder, tracer.value, tracer.is_scalar, _copied_shadow(tracer, order))
+
+    return copy
 
 
 def _fill(tracer: Tracer) -> Any:
@@ -348,7 +365,7 @@ METHODS |= {
     "real": lambda tracer: tracer,
     "astype": _astype,
     "clip": _method(np.clip),
-    "copy": lambda tracer: lambda order="C": Tracer.of(tracer.recorder, tracer.value, tracer.is_scalar),
+    "copy": _copy_method,
     "dot": _method(np.dot),
     "fill": _fill,
     "flatten": lambda tracer: lambda order="C": np.ravel(tracer).copy(),

@@ -33,13 +33,14 @@ def reduce_array(
     target = np.dtype(dtype) if dtype is not None else _reduced_dtype(op, tracer.dtype)
     if target == BOOL:
         op = {"max": "any", "min": "all"}.get(op, op)
-    value = recorder.cast(tracer.value, target)
+    value, shadow = recorder.cast(tracer.value, target), tracer.storage.shadow
     if axes:
         keep = keepdims is not np._NoValue and bool(keepdims)
+        shadow = np.asarray(np.logical_or.reduce(shadow, axis=axes, keepdims=keep))
         value = recorder.emit(op, [value], {"axes": axes, "keepdims": keep})
     if out is not None:
         return deliver(recorder, value, out[0] if isinstance(out, tuple) else out)
-    return Tracer.of(recorder, value)
+    return Tracer.of(recorder, value, shadow=shadow if axes else np.empty_like(shadow))
 
 
 def _reduced_dtype(op: str, dtype: DType) -> DType:

@@ -215,10 +215,10 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
         self._refuse("`in` needs values that are not known while tracing", "use (x == item).any()")
 
     def __deepcopy__(self, memo: Any) -> Tracer:
-        return Tracer.of(self.recorder, self.value, self.is_scalar)
+        return Tracer.of(self.recorder, self.value, self.is_scalar, np.empty_like(self.storage.shadow))
 
     def __copy__(self) -> Tracer:
-        return Tracer.of(self.recorder, self.value, self.is_scalar)
+        return Tracer.of(self.recorder, self.value, self.is_scalar, np.empty_like(self.storage.shadow))
 
 
 def operand_value(recorder: Recorder, item: Any, weak: DType | None = None) -> Value:
@@ -235,4 +235,18 @@ def shadow_of(item: Any) -> Array:
     """An array of bools with the memory layout of an operand; its contents mean nothing."""
     if isinstance(item, Tracer):
         return item.storage.shadow
-    return np.empty_like(item, dtype=np.bool_, subok=False)
+    return np.empty_like(np.asarray(item), dtype=np.bool_)
+
+
+def elementwise_shadow(*operands: Any) -> Array:
+    """The layout that a ufunc gives its result: NumPy's own choice, made on shadows."""
+    shadows = [shadow_of(item) for item in operands]
+    read, made = ["readonly"], ["writeonly", "allocate"]
+    iterator = np.nditer(
+        [*shadows, None],
+        flags=["zerosize_ok"],
+        op_flags=[*(read for _ in shadows), made],
+        order="K",
+        op_dtypes=np.bool_,
+    )
+    return iterator.operands[-1]

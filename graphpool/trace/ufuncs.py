@@ -12,7 +12,7 @@ from graphpool.graph.types import BOOL, FLOAT64, INT32, DType
 from graphpool.ops import OPS
 from graphpool.ops.reduction import UFUNC_REDUCTIONS
 from graphpool.trace.recorder import Recorder
-from graphpool.trace.tracer import Tracer, operand_value
+from graphpool.trace.tracer import Tracer, elementwise_shadow, operand_value
 
 ROWS: dict[np.ufunc, str] = {entry.ufunc: name for name, entry in OPS.items() if entry.ufunc is not None}
 """Ufuncs that are one row."""
@@ -89,7 +89,8 @@ def apply_ufunc(
     if out is None:
         if where is not True:
             recorder.fail(f"{name_of(ufunc)}(where=...) without out=", hint="use np.where")
-        return Tracer.of(recorder, value)
+        shadow = None if ufunc is np.matmul else elementwise_shadow(*inputs)
+        return Tracer.of(recorder, value, shadow=shadow)
     if isinstance(out[0], Tracer) and out[0].is_scalar and out[0] is inputs[0]:
         return Tracer.of(recorder, value)  # `s += 1` binds the name of a scalar anew
     return deliver(recorder, value, out[0], where)
@@ -204,7 +205,8 @@ def apply_op(recorder: Recorder, op: str, args: tuple[Any, ...], attrs: dict[str
     dtype = np.result_type(*[item if isinstance(item, (int, float)) else item.dtype for item in plain])
     if dtype.kind != "f":
         dtype = FLOAT64
-    return Tracer.of(recorder, recorder.emit(op, [_operand(recorder, item, dtype, dtype) for item in plain], attrs))
+    value = recorder.emit(op, [_operand(recorder, item, dtype, dtype) for item in plain], attrs)
+    return Tracer.of(recorder, value, shadow=elementwise_shadow(*plain))
 
 
 def power(base: Tracer, exponent: Any) -> Any:
@@ -212,7 +214,7 @@ def power(base: Tracer, exponent: Any) -> Any:
     recorder = base.recorder
     if type(exponent) in (int, float):
         if exponent == 1:
-            return Tracer.of(recorder, base.value, base.is_scalar)
+            return base.__copy__()
         if exponent == 2:
             return np.square(base)
         if base.dtype.kind == "f" and exponent == 0.5:

@@ -24,6 +24,7 @@ PARAMETERS = {
     "p0": np.array([0.5, -1.25, 2.0]),
     "p1": np.array([[1.0, -0.5], [0.25, 2.0], [-1.0, 0.75]]),
     "p2": np.array(0.5),
+    "p3": np.array([[0.5, 1.0, -0.25], [0.0, -1.0, 0.5], [2.0, 0.25, 1.0]]),
 }
 STATES = {
     "s0": np.zeros(3),
@@ -227,8 +228,9 @@ def execute(statement: Statement, variables: list[Any], module: Any) -> None:
     elif kind == "read":
         variables.append(getattr(module, statement.extra))
     elif kind == "write":
-        value = operands[0]
-        setattr(module, statement.extra, value if value.dtype.kind == "b" else np.clip(value, -8, 8))
+        value = operands[0] if operands[0].dtype.kind == "b" else np.clip(operands[0], -8, 8)
+        setattr(module, statement.extra, value)
+        variables.append(value)  # changing it later must not change the state
     elif kind in IN_PLACE:
         extra = (statement.extra,) if kind in INDEXED else ()
         IN_PLACE[kind](*operands, *extra)
@@ -298,15 +300,31 @@ class Drawing:
 
     # --- kinds of statements ---------------------------------------------------------------------------------------
     def pure(self) -> bool:
-        """A function of variables."""
+        """A function of variables; one that is picky about their shapes gets several tries, lest it be rare."""
         kind = self.rng.choice(sorted(PURE))
-        letters = PURE[kind][0]
-        numbers = [self.pick(letter) for letter in letters.lstrip("~")]
-        chosen = [number for number in numbers if number is not None]
-        if len(chosen) < len(numbers):
+        for _ in range(OPERAND_TRIES):
+            numbers = [self.pick(letter) for letter in PURE[kind][0].lstrip("~")]
+            chosen = tuple(number for number in numbers if number is not None)
+            if len(chosen) == len(numbers) and self._apply(kind, chosen):
+                return True
+        return False
+
+    def _apply(self, kind: str, args: tuple[int, ...]) -> bool:
+        exact = not PURE[kind][0].startswith("~") and all(self.exact[number] for number in args)
+        return self.attempt(Statement(kind, args), exact, self._gives_writable(kind, args[0]))
+
+    def echo(self) -> bool:
+        """Almost an earlier statement: its operands swapped, another function or another index, or the same again."""
+        earlier = [each for each in self.program.statements if each.kind in PURE or each.kind == "view"]
+        if not earlier:
             return False
-        exact = not letters.startswith("~") and all(self.exact[number] for number in chosen)
-        return self.attempt(Statement(kind, tuple(chosen)), exact, self._gives_writable(kind, chosen[0]))
+        model = self.rng.choice(earlier if self.rng.random() < 0.5 else earlier[-4:])
+        if model.kind == "view":
+            return self._index(model.args[0])
+        letters = PURE[model.kind][0].lstrip("~")
+        kinds = [kind for kind in sorted(PURE) if PURE[kind][0].lstrip("~") == letters]
+        order = self.rng.choice([1, -1]) if len(set(letters)) == 1 else 1
+        return self._apply(self.rng.choice([model.kind, model.kind, *kinds]), model.args[::order])
 
     def _gives_writable(self, kind: str, first: int) -> bool:
         if kind == "alias":
@@ -334,6 +352,9 @@ class Drawing:
         base = self.pick("f")
         if base is None:
             return False
+        return self._index(base)
+
+    def _index(self, base: int) -> bool:
         return self.attempt(Statement("view", (base,), self.rng.choice(INDICES)), self.exact[base], self.writable[base])
 
     def state(self) -> bool:
@@ -342,22 +363,23 @@ class Drawing:
         if self.rng.random() < 0.4:
             return self.attempt(Statement("read", (), name), writable=True)
         number = self.pick({"i": "i", "b": "b", "f": "e"}[STATES[name].dtype.kind])
-        return number is not None and self.attempt(Statement("write", (number,), name))
+        return number is not None and self.attempt(Statement("write", (number,), name), writable=True)
 
 
-KINDS = (*[Drawing.pure] * 8, *[Drawing.in_place] * 3, *[Drawing.view] * 2, *[Drawing.state] * 3)
-MAX_TRIES = 40
+KINDS = (*[Drawing.pure] * 8, *[Drawing.in_place] * 4, *[Drawing.view] * 2, *[Drawing.state] * 3, *[Drawing.echo] * 3)
+MAX_TRIES, OPERAND_TRIES = 40, 5
 OUTPUTS = 4
 
 
 def draw_program(seed: int, length: int) -> Program:
-    """The first ``length`` statements of the program of a seed; its last variables leave the step."""
+    """The first ``length`` statements of the program of a seed; the last variables and some others leave the step."""
     drawing = Drawing(seed)
     for _ in range(length):
         for _ in range(MAX_TRIES):
             if drawing.rng.choice(KINDS)(drawing):
                 break
-    numbers = range(len(drawing.values))[-OUTPUTS:]
+    chosen, count = random.Random(seed), len(drawing.values)
+    numbers = [number for number in range(count) if chosen.random() < 0.4 or number >= count - OUTPUTS]
     drawing.program.outputs = tuple(numbers)
     drawing.program.exact = [drawing.exact[number] for number in numbers]
     return drawing.program

@@ -98,8 +98,35 @@ def test_compile_takes_parameters_and_a_state(target: str) -> None:
     np.testing.assert_array_equal(run.parameters()["gain"], [3, 4])
     assert run.parameters()["gain"].dtype == np.float64
     np.testing.assert_array_equal(run.state()["v"], [1, 2])
+    run.set_parameters({"gain": [5, 6]})
     run.reset_state()
+    run.reset_parameters()
     np.testing.assert_array_equal(run.state()["v"], [0, 0])
+    np.testing.assert_array_equal(run.parameters()["gain"], [3, 4])
+
+
+def test_reset_parameters_gives_those_that_were_compiled(target: str) -> None:
+    x, run = signal(6, 2), runtime("leaky", target)
+    before, first = run.parameters(), run(x)[0]
+    run.set_parameters({"gain": [3.0, 4.0], "tau": 5e-3})
+    other = run.copy()
+    run.reset_parameters()
+    run.reset_state()
+    assert_same(run.parameters(), before)
+    assert_same(run(x)[0], first)
+    np.testing.assert_array_equal(other.parameters()["gain"], [3, 4])
+
+
+@pytest.mark.parametrize("states", [{"seen": np.zeros((3, 2), bool)}, {"count": np.zeros((3, 2), np.int64)}])
+def test_states_of_different_batches_are_refused(target: str, states: Any) -> None:
+    run = runtime("counter", target)
+    run(np.zeros((2, 4, 2)))
+    before = run.state()
+    with pytest.raises(StateError, match="states of different batches"):
+        run.set_state(states)
+    assert_same(run.state(), before)
+    run.set_state({"seen": np.zeros((3, 2), bool), "count": np.zeros((3, 2), np.int64)})
+    assert run(np.zeros((3, 4, 2)))[0]["output.0"].shape == (3, 4, 2)
 
 
 # --- ports --------------------------------------------------------------------------------------------------

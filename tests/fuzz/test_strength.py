@@ -1,0 +1,225 @@
+"""The fuzz is strong enough: each bug of a handful, put in by hand, fails it within a few programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphpool.compilers.numpy import lowerings
+from graphpool.compilers.numpy.compile import NumpyProgram
+from graphpool.ops import OPS, Trait
+from graphpool.passes import cse, rewrite, simplify
+from graphpool.trace import masks, step, storage
+from tests.fuzz.programs import draw_program
+from tests.fuzz.test_plan_fuzz import MAX_LENGTH, check
+
+PROGRAMS = 60
+Inject = Callable[[pytest.MonkeyPatch], None]
+BUGS: dict[str, Inject] = {}
+
+
+def bug(inject: Inject) -> Inject:
+    BUGS[inject.__name__] = inject
+    return inject
+
+
+# --- the NumPy target ------------------------------------------------------------------------------------------------
+@bug
+def ranks_are_not_aligned(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(lowerings, "pad", lambda arg, own, target: arg)
+
+
+def other_kernel(patch: pytest.MonkeyPatch, op: str, kernel: Callable[..., Any]) -> None:
+    """The op with another kernel, in the program alone: the oracle runs NumPy's own functions."""
+    patch.setitem(OPS, op, dataclasses.replace(OPS[op], kernel=kernel, ufunc=None))
+
+
+@bug
+def a_square_weight_is_transposed(patch: pytest.MonkeyPatch) -> None:
+    right = OPS["matmul"].kernel
+
+    def wrong(xp: Any, a: Any, b: Any, *, ranks: tuple[int, ...]) -> Any:
+        is_square = ranks[1] == 2 and b.shape[-1] == b.shape[-2]
+        return right(xp, a, np.swapaxes(b, -1, -2) if is_square else b, ranks=ranks)
+
+    other_kernel(patch, "matmul", wrong)
+
+
+@bug
+def the_operands_of_a_square_product_are_swapped(patch: pytest.MonkeyPatch) -> None:
+    right = OPS["matmul"].kernel
+
+    def wrong(xp: Any, a: Any, b: Any, *, ranks: tuple[int, ...]) -> Any:
+        swap = ranks == (2, 2) and a.shape[-2:] == b.shape[-2:] and a.shape[-1] == a.shape[-2]
+        return right(xp, b, a, ranks=ranks[::-1]) if swap else right(xp, a, b, ranks=ranks)
+
+    other_kernel(patch, "matmul", wrong)
+
+
+@bug
+def a_delay_does_not_delay(patch: pytest.MonkeyPatch) -> None:
+    def wrong(self: Any, region: Any, env: Any, present: Any, leading: Any) -> None:
+        state = self.plan.graph.states[region.states[0]]
+        env[state.current] = self._lifted(env, state.next, leading)
+        present[state.current] = env[state.current][-1]
+
+    patch.setattr(NumpyProgram, "_shift", wrong)
+
+
+@bug
+def the_final_state_of_a_delay_is_the_last_but_one(patch: pytest.MonkeyPatch) -> None:
+    right = NumpyProgram._shift
+
+    def wrong(self: Any, region: Any, env: Any, present: Any, leading: Any) -> None:
+        right(self, region, env, present, leading)
+        state = self.plan.graph.states[region.states[0]]
+        if leading[0] > 1:
+            present[state.current] = self._lifted(env, state.next, leading)[-2]
+
+    patch.setattr(NumpyProgram, "_shift", wrong)
+
+
+@bug
+def a_state_is_read_after_its_update(patch: pytest.MonkeyPatch) -> None:
+    """In a scan, what comes after the next value of a state reads that instead of the present one."""
+    right = NumpyProgram.__init__
+
+    def wrong(self: Any, plan: Any) -> None:
+        right(self, plan)
+        for region, instructions in zip(plan.regions, self._instructions, strict=True):
+            updated: dict[int, int] = {}
+            following = {plan.graph.states[place].next: plan.graph.states[place].current for place in region.states}
+            for number, (value, operation, args) in enumerate(instructions):
+                instructions[number] = (value, operation, tuple(updated.get(arg, arg) for arg in args))
+                if value in following:
+                    updated[following[value]] = value
+
+    patch.setattr(NumpyProgram, "__init__", wrong)
+
+
+# --- the trace -------------------------------------------------------------------------------------------------------
+@bug
+def writing_a_view_does_not_reach_its_base(patch: pytest.MonkeyPatch) -> None:
+    def wrong(self: Any, value: Any) -> None:
+        self._seen = (self._base.read(), value)
+
+    patch.setattr(storage.IndexView, "write", wrong)
+
+
+@bug
+def a_view_does_not_follow_its_base(patch: pytest.MonkeyPatch) -> None:
+    def wrong(self: Any) -> Any:
+        if self._seen is None:
+            self._seen = (0, self._compute(self._base.read()))
+        return self._seen[1]
+
+    patch.setattr(storage._View, "read", wrong)
+
+
+@bug
+def a_mask_chooses_the_others(patch: pytest.MonkeyPatch) -> None:
+    right = masks.write_masked
+
+    def wrong(array: Any, mask: Any, item: Any) -> None:
+        before, recorder = array.value, array.recorder
+        right(array, mask, item)
+        array.assign(recorder.emit("where", [recorder.emit("equal", [array.value, before]), array.value, before]))
+
+    patch.setattr(masks, "write_masked", wrong)
+
+
+@bug
+def a_masked_value_goes_back_everywhere(patch: pytest.MonkeyPatch) -> None:
+    def wrong(array: Any, mask: Any, item: Any) -> None:
+        whole = item.whole if isinstance(item, masks.MaskedTracer) else item
+        array.assign(masks.operand_value(array.recorder, whole, array.dtype))
+
+    patch.setattr(masks, "write_masked", wrong)
+
+
+@bug
+def assigning_a_state_makes_an_alias(patch: pytest.MonkeyPatch) -> None:
+    right = step._StepTrace.write
+
+    def wrong(self: Any, module: Any, name: str, value: Any) -> None:
+        right(self, module, name, value)
+        handle = self._handles[id(module), name]
+        if isinstance(value, step.Tracer) and (value.dtype, value.shape) == (handle.dtype, handle.shape):
+            self._handles[id(module), name] = value
+
+    patch.setattr(step._StepTrace, "write", wrong)
+
+
+# --- the passes ------------------------------------------------------------------------------------------------------
+@bug
+def a_slice_does_not_see_an_update_that_overlaps(patch: pytest.MonkeyPatch) -> None:
+    def wrong(rewriting: Any, node: Any, args: Any) -> Any:
+        inner = rewriting.node(args[0])
+        same = inner.op == "update" and inner.attrs["index"] == node.attrs["index"]
+        return rewriting.add("slice", [inner.args[0]], node.attrs) if inner.op == "update" and not same else None
+
+    patch.setitem(simplify.RULES, "slice", [wrong])
+
+
+@bug
+def an_update_forgets_the_one_before(patch: pytest.MonkeyPatch) -> None:
+    def wrong(rewriting: Any, node: Any, args: Any) -> Any:
+        inner = rewriting.node(args[0])
+        return rewriting.add("update", [inner.args[0], args[1]], node.attrs) if inner.op == "update" else None
+
+    patch.setitem(simplify.RULES, "update", [wrong])
+
+
+@bug
+def equal_operands_are_enough_to_merge(patch: pytest.MonkeyPatch) -> None:
+    """Common subexpressions without the attributes in the key."""
+
+    def wrong(rewriting: Any, value: Any, node: Any, args: Any) -> Any:
+        found = rewriting.seen.get((node.op, args, node.type))
+        if found is None:
+            found = rewriting.seen[node.op, args, node.type] = rewriting.add(node.op, args, node.attrs)
+        return found
+
+    patch.setattr(cse, "_merge", wrong)
+
+
+@bug
+def constants_are_merged_whatever_their_dtype(patch: pytest.MonkeyPatch) -> None:
+    def wrong(self: Any, value: Any, node: Any) -> Any:
+        if node.op != "const":
+            return rewrite.Rewrite.leaf(self, value, node)
+        key = str(node.attrs["place"].array.astype(float).tolist())
+        if key not in self.seen:
+            self.seen[key] = rewrite.Rewrite.leaf(self, value, node)
+        return self.seen[key]
+
+    patch.setattr(cse._Merge, "leaf", wrong)
+
+
+@bug
+def every_op_is_commutative(patch: pytest.MonkeyPatch) -> None:
+    for name in ("sub", "less", "div"):
+        patch.setitem(OPS, name, dataclasses.replace(OPS[name], traits=OPS[name].traits | {Trait.COMMUTATIVE}))
+
+
+def first_failure() -> int | None:
+    for seed in range(PROGRAMS):
+        try:
+            check(draw_program(seed, MAX_LENGTH), "numpy", ("always", "never"), seed)
+        except Exception:
+            return seed
+    return None
+
+
+@pytest.mark.parametrize("inject", BUGS.values(), ids=list(BUGS))
+def test_the_fuzz_catches(inject: Inject, monkeypatch: pytest.MonkeyPatch) -> None:
+    inject(monkeypatch)
+    assert first_failure() is not None
+
+
+def test_without_a_bug_nothing_fails() -> None:
+    assert first_failure() is None
