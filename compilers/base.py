@@ -88,6 +88,7 @@ def check_lowerable(graph: Graph, target: str, has_lowering: Callable[[str], boo
                 f"target {target!r} cannot run {len(problems)} of {len(graph.nodes)} nodes",
                 where=graph.name,
                 details=problems,
-                hint=f"every target runs {', '.join(SHORT_NAMES.values())}; cast with .astype in the step",
+                hint=f"every target runs {', '.join(SHORT_NAMES.values())}: declare parameters and states so "
+                "(cast_fn=np.float32), and cast values with .astype in the step",
             )
         )

@@ -5,7 +5,7 @@ with their origins, and ends with what to do::
 
     net/fc2: matmul: inner sizes differ: (3,) @ (4, 1)
         model.py:35: y = h @ self.weight
-        %1 : f32[3]             from net/fc1, model.py:6: y = x @ W
+        %1 : f32[3]  from net/fc1, model.py:6: y = x @ W
         %fc2.weight : f32[4,1]  parameter
         hint: the weight of a layer has shape (inputs, outputs)
 """

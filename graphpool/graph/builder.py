@@ -253,7 +253,12 @@ def _table_problems(graph: Graph) -> Iterable[str]:
 def _name_problems(graph: Graph) -> Iterable[str]:
     registered: tuple[Param | State, ...] = (*graph.params, *graph.states)
     values = [entry.name for entry in registered]
-    for names in (values, [port.name for port in graph.inputs], [output.name for output in graph.outputs], [rec.name for rec in graph.records]):
+    for names in (
+        values,
+        [port.name for port in graph.inputs],
+        [output.name for output in graph.outputs],
+        [rec.name for rec in graph.records],
+    ):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             yield f"names used twice: {', '.join(twice)}"

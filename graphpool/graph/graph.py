@@ -133,9 +133,11 @@ class Graph:
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """A name for each value: the user's for inputs, parameters and states, else its number among the others."""
-        leaves: tuple[Port | Param, ...] = (*self.inputs, *self.params)
-        named = {entry.value: entry.name for entry in leaves}
+        named = {param.value: param.name for param in self.params}
         named |= {state.current: state.name for state in self.states}
+        taken = set(named.values())
+        for port in self.inputs:
+            named[port.value] = f"input:{port.name}" if port.name in taken else port.name
         labels, number = [], 0
         for value, node in enumerate(self.nodes):
             if node.op == CONST:

@@ -98,7 +98,7 @@ def _header(graph: Graph) -> str:
     def kind(entry: Any) -> str:
         return " event" if entry.kind == "event" else ""
 
-    inputs = ", ".join(f"%{port.name}: {graph.type(port.value)}{kind(port)}" for port in graph.inputs)
+    inputs = ", ".join(f"%{graph.labels[port.value]}: {graph.type(port.value)}{kind(port)}" for port in graph.inputs)
     outputs = ", ".join(
         (f"{out.name} = " if len(graph.outputs) > 1 else "") + reference(graph, out.value) + kind(out)
         for out in graph.outputs

@@ -179,7 +179,7 @@ def _dot(recorder: Recorder, a: Any, b: Any, out: Any = None) -> Any:
     left, right = as_tracer(recorder, a), as_tracer(recorder, b)
     if not left.ndim or not right.ndim:
         return np.multiply(left, right, out=out)
-    if right.ndim > 2 or (left.ndim > 2 and right.ndim > 1):
+    if left.ndim > 1 and right.ndim > 2:
         recorder.fail(f"np.dot of shapes {left.shape} and {right.shape}", hint="use np.matmul (@)")
     return np.matmul(left, right, out=out)
 

@@ -85,11 +85,15 @@ class Recorder:
         raise error from cause
 
     def _operand_line(self, value: Value) -> str:
-        node = self.builder.nodes[value]
+        nodes = self.builder.nodes
+        node = nodes[value]
         if node.op in LEAF_OPS:
-            return f"{node.type}  {self.builder.leaf_name(value)}"
+            kind, _, label = self.builder.leaf_name(value).partition(" ")
+            return f"{label} : {node.type}  {kind}" if label else f"{node.type}  {kind}"
         origins = self.builder.origins(value)
-        return f"{node.type}  {node.op}" + (f" from {origins[0].module}, {origins[0]}" if origins else "")
+        number = sum(earlier.op not in LEAF_OPS for earlier in nodes[:value])
+        made = f"  from {origins[0].module}, {origins[0]}" if origins else ""
+        return f"%{number} : {node.type}{made}"
 
     # --- adding nodes ----------------------------------------------------------------------------------------------
     def emit(self, op: str, args: Sequence[Value], attrs: Mapping[str, Any] | None = None) -> Value:

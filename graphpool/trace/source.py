@@ -6,6 +6,7 @@ import inspect
 import linecache
 import os
 import sys
+import sysconfig
 from functools import cache
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -17,6 +18,7 @@ from graphpool.graph import Origin
 
 PACKAGE = Path(__file__).resolve().parent.parent
 NUMPY = Path(np.__file__).resolve().parent
+STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"]).resolve()
 STEPS = (PACKAGE / "nn" / "modules", PACKAGE / "nn" / "combinators")
 """Folders of the package that hold steps: their lines are shown like a user's own."""
 
@@ -29,6 +31,8 @@ def _is_model_code(filename: str) -> bool:
     path = Path(filename)
     if path.parent in STEPS:
         return path.name not in MACHINERY
+    if path.is_relative_to(STANDARD_LIBRARY):
+        return "site-packages" in path.parts and not path.is_relative_to(NUMPY) and not path.is_relative_to(PACKAGE)
     return not (path.is_relative_to(PACKAGE) or path.is_relative_to(NUMPY) or filename.startswith("<frozen"))
 
 

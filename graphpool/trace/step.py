@@ -12,7 +12,7 @@ import numpy as np
 from graphpool.errors import GraphpoolWarning, TraceError, format_error
 from graphpool.graph import Graph, TensorType, Value
 from graphpool.graph.types import FLOAT64, DType, Shape
-from graphpool.parameters import Parameter, SimulationParameter, State, active_trace
+from graphpool.parameters import Parameter, SimulationParameter, State, active_trace, read_shape
 from graphpool.trace.masks import MaskedTracer
 from graphpool.trace.recorder import Recorder
 from graphpool.trace.source import defining_origin, raising_origin
@@ -83,7 +83,17 @@ def step_ports(module: Any) -> list[str]:
                 hint="name each input of step",
             )
         )
-    return [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+    ports = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+    if not ports:
+        raise TraceError(
+            format_error(
+                "step takes no input, from which a run has its batch and its number of steps",
+                where=module.full_name,
+                line=str(defining_origin(module.step, module.full_name)),
+                hint="let step take an input, even where it is not used",
+            )
+        )
+    return ports
 
 
 class _StepTrace:
@@ -117,7 +127,8 @@ class _StepTrace:
         dtype = _port_dtype(self._tree)
         tracers = []
         for name in ports:
-            value = self._recorder.builder.input(name, TensorType(dtype, tuple(shapes[name])), kind)
+            shape = read_shape(shapes[name], f"{self._root.full_name}: the shape of input {name!r}")
+            value = self._recorder.builder.input(name, TensorType(dtype, shape), kind)
             tracers.append(Tracer.of(self._recorder, value, False))
         return tracers
 
@@ -160,13 +171,14 @@ class _StepTrace:
             raise self._recorder.failure
         recorder, builder = self._recorder, self._recorder.builder
         several = isinstance(result, (tuple, list))
+        if several and not result:
+            recorder.fail("step returns an empty tuple", hint="return an array, or a tuple of arrays")
         kind = "event" if self._root.spiking_output else "continuous"
         for number, item in enumerate(result if several else [result]):
-            if item is None or isinstance(item, (dict, MaskedTracer)):
-                recorder.fail(
-                    f"step returns {'nothing' if item is None else type(item).__name__}",
-                    hint="return an array, or a tuple of arrays",
-                )
+            if item is None or isinstance(item, (dict, tuple, MaskedTracer)):
+                inside = " inside a tuple" if several else ""
+                what = "nothing" if item is None else f"a {type(item).__name__}"
+                recorder.fail(f"step returns {what}{inside}", hint="return an array, or a tuple of arrays")
             builder.output(f"output.{number}" if several else "output", operand_value(recorder, item), kind)
         for current, handle in self._currents.values():
             builder.set_next(current, self._handles[handle].value)
@@ -236,12 +248,14 @@ class _StepTrace:
             self._recorder.fail(f"{full!r} is recorded twice in one step", hint="give each record its own name")
         if full in self._currents:
             self._recorder.fail(f"{full!r} is a state, which is recorded by itself", hint="rename the record")
+        if name in module.modules():
+            self._recorder.fail(f"{full!r} is a submodule, under which its own records go", hint="rename the record")
         self._records[full] = operand_value(self._recorder, value)
 
     def call_step(self, module: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a module's step: what goes in and what comes out are copies."""
         path = self._path_of(module)
-        shown = "/".join([self._name, *path.split(".")]) if path else self._name
+        shown = self._shown(path)
         self._recorder.modules.append(shown)
         try:
             copied = [self._copy_in(item) for item in args]
@@ -256,6 +270,10 @@ class _StepTrace:
             self._recorder.fail(f"{type(error).__name__}: {error}", origin=origin, cause=error)
         finally:
             self._recorder.modules.pop()
+
+    def _shown(self, path: str) -> str:
+        """A path as messages show it: ``net/fc1``."""
+        return "/".join([self._name, *path.split(".")]) if path else self._name
 
     def _path_of(self, module: Any) -> str:
         path = self._paths.get(id(module))
@@ -292,26 +310,27 @@ class _StepTrace:
     def _refuse_leaks(self) -> None:
         for path, module in self._tree:
             for name, item in vars(module).items():
-                if _holds_tracer(item):
+                if self._holds_tracer(item):
                     raise TraceError(
                         format_error(
                             f"a traced value is left in self.{name} after the step",
-                            where=join_path(self._name, path).replace(".", "/"),
+                            where=self._shown(path),
                             hint="show values with self.record(name, value), keep them in a State",
                         )
                     )
 
-
-def _holds_tracer(item: Any, depth: int = 4) -> bool:
-    if isinstance(item, (Tracer, MaskedTracer)):
-        return True
-    if depth == 0:
-        return False
-    if isinstance(item, Mapping):
-        return any(_holds_tracer(entry, depth - 1) for entry in item.values())
-    if isinstance(item, (list, tuple, set, frozenset)):
-        return any(_holds_tracer(entry, depth - 1) for entry in item)
-    return isinstance(item, np.ndarray) and item.dtype == object and _holds_tracer(item.ravel().tolist(), depth - 1)
+    def _holds_tracer(self, item: Any, depth: int = 4) -> bool:
+        """Whether something holds a tracer of this trace, also inside of containers."""
+        if isinstance(item, (Tracer, MaskedTracer)):
+            return item.recorder is self._recorder
+        if depth == 0:
+            return False
+        if isinstance(item, Mapping):
+            return any(self._holds_tracer(entry, depth - 1) for entry in item.values())
+        if isinstance(item, (list, tuple, set, frozenset)):
+            return any(self._holds_tracer(entry, depth - 1) for entry in item)
+        is_objects = isinstance(item, np.ndarray) and item.dtype == object
+        return is_objects and self._holds_tracer(item.ravel().tolist(), depth - 1)
 
 
 def _weak_dtype(value: Any, dtype: DType) -> DType | None:
@@ -338,7 +357,7 @@ def _time_step(tree: list[tuple[str, Any]]) -> float | None:
     found = [
         (path, float(module.dt))
         for path, module in tree
-        if module._registered("dt") is not None and np.ndim(module.dt) == 0
+        if module._registered("dt") is not None and isinstance(module.dt, (int, float))
     ]
     if not found:
         return None

@@ -241,12 +241,8 @@ def shadow_of(item: Any) -> Array:
 def elementwise_shadow(*operands: Any) -> Array:
     """The layout that a ufunc gives its result: NumPy's own choice, made on shadows."""
     shadows = [shadow_of(item) for item in operands]
-    read, made = ["readonly"], ["writeonly", "allocate"]
-    iterator = np.nditer(
-        [*shadows, None],
-        flags=["zerosize_ok"],
-        op_flags=[*(read for _ in shadows), made],
-        order="K",
-        op_dtypes=np.bool_,
-    )
-    return iterator.operands[-1]
+    flags = [*([["readonly"]] * len(shadows)), ["writeonly", "allocate"]]
+    operands: Any = [*shadows, None]  # the last one is for NumPy to make
+    made: Any = np.nditer(operands, ["zerosize_ok"], flags, order="K", op_dtypes=[np.bool_] * len(operands))  # type: ignore[arg-type]
+    result: Array = made.operands[-1]
+    return result

@@ -124,7 +124,7 @@ PURE: dict[str, Rule] = {
     "sqrt": ("~f", lambda a: np.sqrt(abs(a))),
     "log": ("~f", lambda a: np.log(abs(a) + 1)),
     "matmul": ("~ff", np.matmul),
-    "dot": ("~ff", np.dot),
+    "dot": ("~ff", lambda a, b: np.dot(a, b) if a.ndim < 2 or b.ndim < 3 else a @ b),
     "sum": ("~f", np.sum),
     "sum0": ("~f", lambda a: a.sum(axis=0)),
     "mean": ("~f", lambda a: a.mean(axis=-1)),
@@ -327,7 +327,7 @@ class Drawing:
         return self._apply(self.rng.choice([model.kind, model.kind, *kinds]), model.args[::order])
 
     def _gives_writable(self, kind: str, first: int) -> bool:
-        if kind == "alias":
+        if kind in ("alias", "expand"):
             return self.writable[first]
         return kind not in REARRANGEMENTS
 

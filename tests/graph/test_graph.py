@@ -154,7 +154,6 @@ def with_state(**changes):
         (with_state(init=Literal(np.zeros(2))), r"state v: current f64\[3\], next f64\[3\], init f64\[2\]"),
         (with_state(init=Literal(np.zeros(3, np.float32))), r"init f32\[3\]"),
         (with_state(clock=2), "v: clock 2; only 1 is supported"),
-        (with_state(name="x"), "names used twice: x"),
         (lambda g: {"inputs": (dataclasses.replace(g.inputs[0], clock=3),)}, "x: clock 3; only 1"),
         (lambda g: {"inputs": (dataclasses.replace(g.inputs[0], kind="rare"),)}, "x: kind 'rare' is none of"),
         (lambda g: {"outputs": (Output("output", OUT, "rare"),)}, "output: kind 'rare' is none of"),

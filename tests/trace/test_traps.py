@@ -41,7 +41,7 @@ def if_on_a_value(self, x):
     return -x
 
 
-@trap("the truth", "parameter %tau", tau=Parameter(2.0))
+@trap("the truth", "%tau : f64  parameter", tau=Parameter(2.0))
 def while_on_a_scalar_parameter(self, x):
     while self.tau:  # here
         x = x + 1
@@ -326,7 +326,7 @@ def through_a_broadcast(self, x):
     return x
 
 
-@trap("shapes do not broadcast: (2,) and (3,)", "slice from Made", error=TypeRuleError, hint=False)
+@trap("shapes do not broadcast: (2,) and (3,)", "%0 : f64[2]  from Made", error=TypeRuleError, hint=False)
 def a_value_that_does_not_fit(self, x):
     x[:] = x[:2]  # here
     return x
