@@ -25,7 +25,6 @@ class Target:
 
     Attributes:
         name: what ``compile(module, name)`` says.
-        extra: the extra that brings its packages, or "".
         build: turns a plan into the target's program; a function of a module, so that artifacts pickle.
         runtime: the runtime's class, as ``package.module:Class``; loaded when needed.
         pure: whether its runtime also wants the plans in 32 bit for pure functions of the parameters.
@@ -34,7 +33,6 @@ class Target:
     name: str
     build: Callable[[Plan], Any]
     runtime: str
-    extra: str = ""
     pure: bool = False
 
 

@@ -22,6 +22,7 @@ from graphpool.runtimes.base import Arrays, Mode, Runtime
 
 SUFFIX = ".onnx"
 ERRORS_ONLY = 3
+EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
 SIGNATURE_KEY, VERSION_KEY, ONE_STEP_KEY = "graphpool.signature", "graphpool.format_version", "graphpool.one_step"
 DTYPES = {dtype.name: dtype for dtype in SHORT_NAMES}
 TENSOR_TYPES = {
@@ -38,10 +39,12 @@ LARGEST_SAMPLE = 2**28
 
 
 def make_session(model: bytes) -> Any:
-    """An onnxruntime session on the CPU."""
+    """An onnxruntime session on the CPU, for a self-contained model: it finds tensors in no other file."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    with tempfile.TemporaryDirectory() as nothing:
+        options.add_session_config_entry(EXTERNAL_FOLDER, nothing)
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 class OnnxRuntime(Runtime):

@@ -195,6 +195,9 @@ def _run_region(plan: Plan, region: Region, env: Environment, present: Environme
     """Add what the region makes to ``env``, and put its states after the last step into ``present``."""
     if region.kind == "scan":
         _scan(plan, region, env, present, leading)
+    elif region.kind == "hold":
+        current = plan.graph.states[region.states[0]].current
+        env[current] = jnp.broadcast_to(present[current], leading + present[current].shape[1:])
     elif region.kind == "shift":
         _shift(plan, region, env, present, leading)
     else:
@@ -241,4 +244,4 @@ def _lifted(plan: Plan, env: Environment, value: Value, leading: tuple[int, ...]
     return jnp.broadcast_to(env[value], leading + plan.graph.type(value).shape)
 
 
-TARGET = Target(name="jax", build=build, runtime="graphpool.runtimes.jax:JaxRuntime", extra="jax", pure=True)
+TARGET = Target(name="jax", build=build, runtime="graphpool.runtimes.jax:JaxRuntime", pure=True)

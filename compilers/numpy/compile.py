@@ -84,6 +84,9 @@ class NumpyProgram:
     ) -> None:
         if region.kind == "scan":
             self._scan(region, instructions, env, present, leading)
+        elif region.kind == "hold":
+            state = self.plan.graph.states[region.states[0]]
+            env[state.current] = np.broadcast_to(present[state.current], leading + present[state.current].shape[1:])
         elif region.kind == "shift":
             self._shift(region, env, present, leading)
         else:

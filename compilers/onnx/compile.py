@@ -68,5 +68,5 @@ def build(plan: Plan) -> OnnxProgram:
     return OnnxProgram(plan)
 
 
-TARGET = Target("onnx", build, "graphpool.runtimes.onnx:OnnxRuntime", extra="onnx")
+TARGET = Target("onnx", build, "graphpool.runtimes.onnx:OnnxRuntime")
 """What the entry point names."""

@@ -77,6 +77,8 @@ class MainGraph:
             self.emitter.at = f"{region.kind}{number}"
             if region.kind == "map":
                 self._compute(self.emitter, region, self.known)
+            elif region.kind == "hold":
+                self._hold(region)
             elif region.kind == "shift":
                 self._shift(region)
             else:
@@ -122,6 +124,16 @@ class MainGraph:
             lowering = lowers.get(node.op)
             assert lowering is not None, node.op  # check_lowerable has seen to it
             known[value] = Tensor(lowering(emitter, Call(args, node.attrs, node.type)), node.type)
+
+    def _hold(self, region: Region) -> None:
+        """The state's first value, at every step."""
+        e, (place,) = self.emitter, region.states
+        self._next[place] = self._states[place]
+        if region.outputs:
+            first, type_ = e.emit("Unsqueeze", self._states[place], e.ints([0])), self._states[place].type
+            self.known[self.graph.states[place].current] = Tensor(
+                e.emit("Expand", first, e.full_shape(type_.shape)), type_
+            )
 
     def _shift(self, region: Region) -> None:
         """The state's first value, then each next value one step late."""

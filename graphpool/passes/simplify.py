@@ -16,8 +16,6 @@ from graphpool.ops.shaping import as_slices
 from graphpool.passes.base import Pass, PassResult
 from graphpool.passes.rewrite import Rewrite
 
-MAX_ROUNDS = 8
-
 Simplification = Callable[[Rewrite, Node, tuple[Value, ...]], Value | None]
 RULES: dict[str, list[Simplification]] = {}
 
@@ -33,9 +31,9 @@ class Simplify(Pass):
 
 
 def _simplify(rewrite: Rewrite, value: Value, node: Node, args: tuple[Value, ...]) -> Value | None:
-    """Apply rules until none fits; each makes the expression smaller, so this ends."""
+    """Apply rules until none fits; each goes on with fewer nodes above it, so this ends."""
     present: Value | None = None
-    for _ in range(MAX_ROUNDS):
+    while True:
         replaced = next(
             (new for rule in RULES.get(node.op, ()) if (new := rule(rewrite, node, args)) is not None), None
         )
@@ -43,7 +41,6 @@ def _simplify(rewrite: Rewrite, value: Value, node: Node, args: tuple[Value, ...
             return present
         present, node = replaced, rewrite.node(replaced)
         args = node.args
-    return present
 
 
 def _rule(*ops: str) -> Callable[[Simplification], Simplification]:

@@ -88,8 +88,8 @@ def _region_problems(plan: Plan) -> Iterator[str]:
 def _kind_problems(number: int, region: Region) -> Iterator[str]:
     if region.kind == "map" and region.states:
         yield f"region {number}: a map carries states"
-    if region.kind == "shift" and (region.nodes or len(region.states) != 1):
-        yield f"region {number}: a shift holds one state and nothing else"
+    if region.kind in ("shift", "hold") and (region.nodes or len(region.states) != 1):
+        yield f"region {number}: a {region.kind} has one state and nothing else"
 
 
 def _root_problems(plan: Plan) -> Iterator[str]:

@@ -11,6 +11,7 @@ from graphpool.plan.schedule import time_graph
 HEADLINES = {
     "map": "all time steps at once",
     "shift": "one step late",
+    "hold": "the same at every step",
     "scan": "step by step",
 }
 
@@ -62,6 +63,8 @@ def explain(plan: Plan, label: str) -> str:
         return f"{name} runs in region {number}, which is the one step that this plan runs."
     if region.kind == "map":
         return f"{name} runs over all time steps at once (region {number}, map): it lies on no cycle through a state."
+    if region.kind == "hold":
+        return f"{name} never changes (region {number}, hold): no step assigns it."
     if region.kind == "shift":
         following = reference(graph, graph.states[region.states[0]].next)
         return f"{name} is {following} one step late (region {number}, shift): the state lies on no cycle."

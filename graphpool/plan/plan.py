@@ -6,6 +6,8 @@ A plan partitions the stream nodes of a graph into regions, in an order in which
     no state involved: runs over all time steps at once, with time and batch as leading axes;
 ``shift``
     a state on no cycle: its value is its next value, one step late;
+``hold``
+    a state that no step assigns: it keeps its value;
 ``scan``
     a cycle through states: runs step by step, and holds no node that could be outside.
 
@@ -21,7 +23,7 @@ from typing import Literal
 from graphpool.graph import Graph, Value
 from graphpool.graph.rates import Rate, infer_rates
 
-RegionKind = Literal["map", "shift", "scan"]
+RegionKind = Literal["map", "shift", "hold", "scan"]
 Hoist = Literal["always", "never"]
 HOISTS: tuple[Hoist, ...] = ("always", "never")
 

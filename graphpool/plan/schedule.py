@@ -83,10 +83,16 @@ def _partition(graph: Graph, rates: tuple[Rate, ...]) -> Iterator[tuple[RegionKi
             yield "map", sorted(pending), []
             pending = []
         states = sorted(place[value] for value in values if value in place)
-        cyclic = len(values) > 1 or edges.has_edge(values[0], values[0])
-        yield "scan" if cyclic else "shift", nodes, states
+        yield _kind_of(graph, nodes, states, edges.has_edge(values[0], values[0])), nodes, states
     if pending:
         yield "map", sorted(pending), []
+
+
+def _kind_of(graph: Graph, nodes: list[Value], states: list[int], feeds_itself: bool) -> RegionKind:
+    """How a component that holds states runs."""
+    if nodes or len(states) > 1:
+        return "scan"
+    return "hold" if feeds_itself else "shift"
 
 
 def _maps_first(condensed: Any, members: dict[int, list[Value]], is_map: Any) -> Iterator[int]:

@@ -36,7 +36,7 @@ def reduce_array(
     value, shadow = recorder.cast(tracer.value, target), tracer.storage.shadow
     if axes:
         keep = keepdims is not np._NoValue and bool(keepdims)
-        shadow = np.asarray(np.logical_or.reduce(shadow, axis=axes, keepdims=keep))
+        shadow = np.asarray(np.any(shadow, axis=axes, keepdims=keep))
         value = recorder.emit(op, [value], {"axes": axes, "keepdims": keep})
     if out is not None:
         return deliver(recorder, value, out[0] if isinstance(out, tuple) else out)

@@ -242,7 +242,7 @@ def elementwise_shadow(*operands: Any) -> Array:
     """The layout that a ufunc gives its result: NumPy's own choice, made on shadows."""
     shadows = [shadow_of(item) for item in operands]
     flags = [*([["readonly"]] * len(shadows)), ["writeonly", "allocate"]]
-    operands: Any = [*shadows, None]  # the last one is for NumPy to make
-    made: Any = np.nditer(operands, ["zerosize_ok"], flags, order="K", op_dtypes=[np.bool_] * len(operands))  # type: ignore[arg-type]
-    result: Array = made.operands[-1]
+    given: Any = [*shadows, None]  # the last one is for NumPy to make
+    iterate: Any = np.nditer
+    result: Array = iterate(given, ["zerosize_ok"], flags, order="K", op_dtypes=[np.bool_] * len(given)).operands[-1]
     return result

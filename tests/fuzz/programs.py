@@ -28,7 +28,7 @@ PARAMETERS = {
 }
 STATES = {
     "s0": np.zeros(3),
-    "s1": np.array([[0.5, -0.5, 1.0], [0.0, 2.0, -1.0]]),
+    "s1": np.array([[0.5, -0.5, 1.0], [0.0, 2.0, -1.0], [1.5, 0.25, -2.0]]),
     "s2": np.array(0.25),
     "count": np.zeros(3, dtype=np.int64),
     "flag": np.array([True, False, False]),
@@ -301,7 +301,7 @@ class Drawing:
     # --- kinds of statements ---------------------------------------------------------------------------------------
     def pure(self) -> bool:
         """A function of variables; one that is picky about their shapes gets several tries, lest it be rare."""
-        kind = self.rng.choice(sorted(PURE))
+        kind = self.rng.choice([*sorted(PURE), *["matmul"] * 6])
         for _ in range(OPERAND_TRIES):
             numbers = [self.pick(letter) for letter in PURE[kind][0].lstrip("~")]
             chosen = tuple(number for number in numbers if number is not None)
@@ -314,17 +314,19 @@ class Drawing:
         return self.attempt(Statement(kind, args), exact, self._gives_writable(kind, args[0]))
 
     def echo(self) -> bool:
-        """Almost an earlier statement: its operands swapped, another function or another index, or the same again."""
-        earlier = [each for each in self.program.statements if each.kind in PURE or each.kind == "view"]
+        """Almost an earlier statement: another index, its operands swapped, another function, or the same again."""
+        earlier = [each for each in self.program.statements if each.kind in PURE or each.kind in ("view", *INDEXED)]
         if not earlier:
             return False
         model = self.rng.choice(earlier if self.rng.random() < 0.5 else earlier[-4:])
-        if model.kind == "view":
+        if model.kind in INDEXED and self.rng.random() < 0.5:
+            return self._write_index(self.rng.choice(INDEXED), model.args)
+        if model.kind not in PURE:
             return self._index(model.args[0])
         letters = PURE[model.kind][0].lstrip("~")
         kinds = [kind for kind in sorted(PURE) if PURE[kind][0].lstrip("~") == letters]
-        order = self.rng.choice([1, -1]) if len(set(letters)) == 1 else 1
-        return self._apply(self.rng.choice([model.kind, model.kind, *kinds]), model.args[::order])
+        kind = model.kind if self.rng.random() < 0.6 else self.rng.choice(kinds)
+        return self._apply(kind, model.args[:: self.rng.choice([1, -1])] if len(set(letters)) == 1 else model.args)
 
     def _gives_writable(self, kind: str, first: int) -> bool:
         if kind in ("alias", "expand"):
@@ -344,18 +346,24 @@ class Drawing:
         ]  # fmt: skip
         if operand is None or not targets:
             return False
-        index = self.rng.choice(INDICES) if kind in INDEXED else None
-        return self.attempt(Statement(kind, (self.rng.choice(targets), operand), index))
+        args = (self.rng.choice(targets), operand)
+        return self._write_index(kind, args) if kind in INDEXED else self.attempt(Statement(kind, args))
+
+    def _write_index(self, kind: str, args: tuple[int, ...]) -> bool:
+        return any(self.attempt(Statement(kind, args, index)) for index in self._indices())
+
+    def _indices(self) -> list[Any]:
+        """Some to try, since most do not fit the rank."""
+        return self.rng.sample(INDICES, OPERAND_TRIES)
 
     def view(self) -> bool:
         """A basic index of a variable."""
         base = self.pick("f")
-        if base is None:
-            return False
-        return self._index(base)
+        return base is not None and self._index(base)
 
     def _index(self, base: int) -> bool:
-        return self.attempt(Statement("view", (base,), self.rng.choice(INDICES)), self.exact[base], self.writable[base])
+        exact, writable = self.exact[base], self.writable[base]
+        return any(self.attempt(Statement("view", (base,), index), exact, writable) for index in self._indices())
 
     def state(self) -> bool:
         """Reading or assigning a state."""
@@ -366,7 +374,7 @@ class Drawing:
         return number is not None and self.attempt(Statement("write", (number,), name), writable=True)
 
 
-KINDS = (*[Drawing.pure] * 8, *[Drawing.in_place] * 4, *[Drawing.view] * 2, *[Drawing.state] * 3, *[Drawing.echo] * 3)
+KINDS = (*[Drawing.pure] * 8, *[Drawing.in_place] * 4, *[Drawing.view] * 2, *[Drawing.state] * 3, *[Drawing.echo] * 4)
 MAX_TRIES, OPERAND_TRIES = 40, 5
 OUTPUTS = 4
 
@@ -379,7 +387,8 @@ def draw_program(seed: int, length: int) -> Program:
             if drawing.rng.choice(KINDS)(drawing):
                 break
     chosen, count = random.Random(seed), len(drawing.values)
-    numbers = [number for number in range(count) if chosen.random() < 0.4 or number >= count - OUTPUTS]
+    share = chosen.choice([0.25, 1.0])
+    numbers = [number for number in range(count) if chosen.random() < share or number >= count - OUTPUTS]
     drawing.program.outputs = tuple(numbers)
     drawing.program.exact = [drawing.exact[number] for number in numbers]
     return drawing.program

@@ -103,4 +103,4 @@ def test_the_fuzz_meets_every_op() -> None:
         met |= {node.op for node in run.plan.graph.nodes}
         kinds |= {region.kind for region in run.plan.regions}
     assert met >= set(OPS), sorted(set(OPS) - met)
-    assert kinds == {"map", "scan", "shift"}
+    assert kinds == {"map", "scan", "shift", "hold"}

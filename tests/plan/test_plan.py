@@ -108,9 +108,9 @@ def test_a_state_that_takes_a_parameter_or_a_constant_is_a_shift():
     assert plan.handed == (plan.graph.params[0].value,)
 
 
-def test_a_state_that_nothing_writes_is_a_scan_without_nodes():
+def test_a_state_that_nothing_writes_is_held():
     plan = plan_of(module_of(lambda self, x: x + self.v, v=V))
-    assert [(region.kind, region.nodes) for region in plan.regions if region.states] == [("scan", ())]
+    assert [(region.kind, region.nodes) for region in plan.regions if region.states] == [("hold", ())]
 
 
 def test_two_states_on_one_cycle_are_one_scan_and_two_cycles_are_two():
@@ -229,7 +229,7 @@ def test_once_is_computed_wide_and_handed_over_rounded():
          "%before runs step by step (region 0, scan): hoist='never' keeps everything in the loop; it lies on no "
          "cycle through a state."),
         (module_of(lambda self, x: x + self.v, v=V), {}, "%v",
-         "%v runs step by step (region 0, scan): it lies on the cycle %v -> %v."),
+         "%v never changes (region 0, hold): no step assigns it."),
     ],
 )  # fmt: skip
 def test_explain(module, options, label, sentence):
@@ -291,7 +291,7 @@ def swapped(plan):
         (with_region(1, invariants=()), r"region 1: node \d+ reads \[\d+\], not declared or not made yet"),
         (with_region(1, states=()), r"states carried: \[1\], expected \[0, 1\]"),
         (with_region(1, kind="map"), "region 1: a map carries states"),
-        (with_region(1, kind="shift"), "region 1: a shift holds one state and nothing else"),
+        (with_region(1, kind="shift"), "region 1: a shift has one state and nothing else"),
         (with_region(3, nodes=()), r"region 3: state count has no next value"),
         (with_region(0, nodes=()), r"region 0: output \d+ is not made inside"),
         (lambda plan: {"regions": plan.regions + plan.regions[:1]}, r"nodes run: \[.*\], expected \["),

@@ -394,3 +394,20 @@ def test_one_file_takes_any_batch_and_any_time_from_one_start(path: Path) -> Non
         np.testing.assert_array_equal(results["output"], out)
         held = results["next.1_LIF.vmem"]
         np.testing.assert_array_equal(held, state["1_LIF"]["vmem"].reshape(batch, 3))
+
+
+def test_a_file_that_names_other_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    graphpool.compile(make_net(), "onnx").save("net.onnx")
+    model = onnx.load("net.onnx")
+    tensor = next(entry for entry in model.graph.initializer if entry.name.startswith(("once", "param")))
+    values = onnx.numpy_helper.to_array(tensor)
+    Path("secret.bin").write_bytes(values.tobytes())
+    tensor.ClearField("raw_data")
+    tensor.ClearField("float_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="secret.bin")
+    Path("net.onnx").write_bytes(model.SerializeToString())
+    assert onnxruntime.InferenceSession("net.onnx"), "the file is a good one beside its tensors"
+    with pytest.raises(ModelFileError, match="no ONNX model that onnxruntime can run"):
+        graphpool.load("net.onnx")
