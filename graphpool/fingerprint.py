@@ -1,14 +1,15 @@
 """What a module's graph depends on, as one comparable value.
 
-Parameters and states count by shape and dtype, everything else by value: simulation parameters and plain attributes are
-read while tracing. Functions and what else cannot be compared by value count by identity.
+Parameters and states count by shape and dtype, everything else by value: simulation parameters and plain attributes, of
+the module and of its class, are read while tracing. Functions and what else cannot be compared by value count by
+identity. What a step reads from elsewhere, such as a global variable, is not seen.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -39,7 +40,7 @@ class _Identity:
 
 
 def fingerprint(module: Any) -> Any:
-    """A value that differs whenever the module would trace to another graph."""
+    """A value that differs whenever attributes of the module, or of its children, give another graph."""
     tree = list(walk(module))
     paths = {id(child): path for path, child in tree}
     parts = []
@@ -53,10 +54,20 @@ def fingerprint(module: Any) -> Any:
                 registered.append((name, type(attribute), array.dtype.str, array.shape, start))
             else:
                 registered.append((name, type(attribute), _freeze(attribute.value)))
-        plain = tuple((name, _freeze(item)) for name, item in child._plain_attributes().items())
+        plain = tuple((name, _freeze(item)) for name, item in _plain_attributes(child))
         children = tuple((name, paths[id(one)]) for name, one in child.modules().items())
         parts.append((path, type(child), child.name, tuple(registered), plain, children))
     return tuple(parts)
+
+
+def _plain_attributes(module: Any) -> Iterator[tuple[str, Any]]:
+    """What is neither registered nor a child: the module's own attributes, and data on its class."""
+    yield from module._plain_attributes().items()
+    for owner in type(module).__mro__:
+        if owner is not object and not owner.__module__.startswith("graphpool."):
+            for name, item in vars(owner).items():
+                if not (name.startswith("__") or callable(item) or hasattr(item, "__get__")):
+                    yield f"{owner.__qualname__}.{name}", item
 
 
 def _freeze(item: Any, nesting: int = 16, objects: int = 2) -> Any:

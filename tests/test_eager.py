@@ -7,7 +7,7 @@ import gc
 import importlib
 import weakref
 from collections import deque
-from copy import deepcopy
+from copy import copy, deepcopy
 from types import SimpleNamespace
 from typing import Any
 
@@ -385,3 +385,28 @@ def test_only_a_step_compiles() -> None:
         graphpool.compile(Raster(2))
     with pytest.raises(NotImplementedError, match="defines no step"):
         Module(shape=2)(signal(3, 2))
+
+
+def test_an_attribute_of_the_class_counts() -> None:
+    class Gained(Module):
+        gain = 2.0
+
+        def __init__(self) -> None:
+            super().__init__(shape=1)
+
+        def step(self, x: Any) -> Any:
+            return self.gain * x
+
+    module = Gained()
+    assert module(np.ones((1, 1)))[0][0, 0, 0] == 2
+    Gained.gain = 3.0
+    assert module(np.ones((1, 1)))[0][0, 0, 0] == 3
+
+
+def test_a_shallow_copy_of_a_module_or_a_runtime_has_its_own_state() -> None:
+    module = LIF(2)
+    run = graphpool.compile(module, "numpy")
+    for other, original in ((copy(module), module), (copy(run), run)):
+        other(np.ones((3, 2)))
+        assert not np.any(original.state()["vmem"])
+        assert np.any(other.state()["vmem"])

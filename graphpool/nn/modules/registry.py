@@ -6,6 +6,7 @@ comes by here: under a trace it goes to the trace, inside a NumPy step it follow
 
 from __future__ import annotations
 
+import copy
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
@@ -92,6 +93,10 @@ class Registry:
         yield self
         for _, child in self._own_children(seen):
             yield from child._walk(seen)
+
+    def __copy__(self) -> Self:
+        """A deep copy: two modules never share a state."""
+        return copy.deepcopy(self)
 
     # --- reading --------------------------------------------------------------------------------------------
     def __getattr__(self, name: str) -> Any:
