@@ -18,12 +18,17 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from neuron import AdaptiveNeuron
 from numpy.typing import NDArray
 from recording import Recording, coincidence_factor, load_recording
+
+import graphpool
 
 Floats = NDArray[np.float64]
 Trains = list[NDArray[np.int64]]
@@ -50,6 +55,9 @@ RATE_TOLERANCE = 0.05
 """The model's number of spikes may differ from the cell's by this share, at no loss of score."""
 
 BATCH = 500
+CHUNK = 20_000
+"""Steps that all candidates run at a time."""
+
 DRAW_PASSES = 6
 REFINE_PASSES = 24
 ELITE = 40
@@ -72,6 +80,14 @@ def draw_near(rng: np.random.Generator, elite: Floats, count: int) -> Floats:
     return np.clip(rng.multivariate_normal(elite.mean(axis=0), spread, size=count), low, high)
 
 
+@cache
+def compiled(size: int, dt: float) -> Any:
+    """The neuron of the demo, as many of them as there are candidates, on JAX."""
+    neutral = dict.fromkeys(PRIOR, 1.0)
+    neurons = AdaptiveNeuron(size, threshold=THRESHOLD, dt=dt, **neutral)
+    return graphpool.compile(neurons, "jax", dtype="float64")
+
+
 def spike_steps(stimulus: Floats, dt: float, candidates: Floats) -> Trains:
     """Steps at which each candidate spikes.
 
@@ -80,22 +96,17 @@ def spike_steps(stimulus: Floats, dt: float, candidates: Floats) -> Trains:
         dt: seconds per step.
         candidates: one set of parameters per row, columns in the order of `PRIOR`.
     """
-    tau_v, gain, tau_a, jump, refractory = candidates.T
-    decay_v, decay_a = np.exp(-dt / tau_v), np.exp(-dt / tau_a)
-    rise_v, refractory_steps = 1 - decay_v, np.rint(refractory / dt)
-    v, a, wait = np.zeros((3, len(candidates)))
-    spikes = np.empty((len(stimulus), len(candidates)), dtype=np.bool_)
-    for n, x in enumerate(stimulus):
-        drive = gain * x - a
-        v = decay_v * v + rise_v * drive
-        v = np.where(wait > 0, 0.0, v)
-        s = np.greater_equal(v, THRESHOLD, out=spikes[n])
-        v = np.where(s, 0.0, v)
-        a = decay_a * a + jump * s
-        wait = np.where(s, refractory_steps, np.maximum(wait - 1, 0))
-    steps, owner = np.nonzero(spikes)
+    size = len(candidates)
+    values = dict(zip(PRIOR, candidates.T, strict=True))
+    run = compiled(size, dt)
+    run.reset_state()
+    run.set_parameters(AdaptiveNeuron(size, threshold=THRESHOLD, dt=dt, **values).parameters())
+    parts = np.split(stimulus, range(CHUNK, len(stimulus), CHUNK))
+    chunks = (np.broadcast_to(part[:, None], (len(part), size)) for part in parts)
+    found = [np.stack(np.nonzero(spikes[0])) + [[CHUNK * n], [0]] for n, spikes in enumerate(run.stream(chunks))]
+    steps, owner = np.concatenate(found, axis=1)
     order = np.argsort(owner, kind="stable")
-    return np.split(steps[order], np.cumsum(np.bincount(owner, minlength=len(candidates)))[:-1])
+    return np.split(steps[order], np.cumsum(np.bincount(owner, minlength=size))[:-1])
 
 
 def best_shifts(recording: Recording, trains: Trains) -> Floats:

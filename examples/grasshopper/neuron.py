@@ -13,9 +13,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from graphpool import Parameter, SimulationParameter, State
 from graphpool.nn.modules import Module
+
+Values = float | NDArray[np.float64]
+"""One number for all neurons, or one each."""
 
 
 class AdaptiveNeuron(Module):
@@ -33,8 +37,8 @@ class AdaptiveNeuron(Module):
     """
 
     def __init__(
-        self, size: int, *, tau_v: float, tau_a: float, gain: float, jump: float, threshold: float,
-        refractory: float, dt: float,
+        self, size: int, *, tau_v: Values, tau_a: Values, gain: Values, jump: Values, threshold: Values,
+        refractory: Values, dt: float,
     ) -> None:  # fmt: skip
         super().__init__(shape=size, spiking_output=True)
         self.tau_v = Parameter(np.full(size, tau_v), family="taus")
@@ -42,7 +46,7 @@ class AdaptiveNeuron(Module):
         self.gain = Parameter(np.full(size, gain))
         self.jump = Parameter(np.full(size, jump))
         self.threshold = Parameter(np.full(size, threshold), family="thresholds")
-        self.refractory_steps = SimulationParameter(round(refractory / dt))
+        self.refractory_steps = Parameter(np.full(size, np.rint(np.asarray(refractory) / dt), dtype=np.int64))
         self.dt = SimulationParameter(dt)
         self.v = State(shape=size, init_func=np.zeros)
         self.a = State(shape=size, init_func=np.zeros)
