@@ -200,13 +200,14 @@ def _rearranged(
 
 @lowers(np.reshape)
 def _reshape(recorder: Recorder, a: Any, /, shape: Any = None, order: str = "C", *, copy: Any = None) -> Tracer:
+    options = {} if copy is None else {"copy": copy}
+    return _reshaped(recorder, a, lambda array: array.reshape(shape, **options), order)
+
+
+def _reshaped(recorder: Recorder, a: Any, in_numpy: Callable[[Any], Any], order: str) -> Tracer:
     tracer = as_tracer(recorder, a)
-    if order not in ("C", "A"):
+    if order != "C":
         recorder.fail(f"reshape with order={order!r}", hint="transpose, then reshape in the usual order")
-
-    def in_numpy(array: Any) -> Any:
-        return array.reshape(shape)
-
     return _rearranged(
         tracer, "a reshape", in_numpy, "reshape", lambda: {"shape": in_numpy(tracer.storage.shadow).shape}
     )
@@ -214,7 +215,7 @@ def _reshape(recorder: Recorder, a: Any, /, shape: Any = None, order: str = "C",
 
 @lowers(np.ravel)
 def _ravel(recorder: Recorder, a: Any, order: str = "C") -> Tracer:
-    return _reshape(recorder, a, -1, order)
+    return _reshaped(recorder, a, np.ravel, order)  # reshape(-1) leaves a vector of any stride as it is
 
 
 @lowers(np.transpose, np.permute_dims)
@@ -368,7 +369,7 @@ METHODS |= {
     "copy": _copy_method,
     "dot": _method(np.dot),
     "fill": _fill,
-    "flatten": lambda tracer: lambda order="C": np.ravel(tracer).copy(),
+    "flatten": lambda tracer: lambda order="C": np.ravel(tracer, order).copy(),
     "nbytes": lambda tracer: tracer.size * tracer.dtype.itemsize,
     "itemsize": lambda tracer: tracer.dtype.itemsize,
     "ravel": _method(np.ravel),

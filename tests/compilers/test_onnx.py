@@ -617,5 +617,5 @@ def test_a_net_without_an_input_is_refused() -> None:
 
 
 def test_the_target() -> None:
-    assert TARGET.name == TARGET.extra == "onnx"
+    assert TARGET.name == "onnx"
     assert isinstance(TARGET.build(make_plan(recurrent_net())), OnnxProgram)

@@ -184,6 +184,15 @@ def rearranged_views_are_read_after_a_change(self, x):
 
 
 @case(m=M)
+def a_ravel_of_a_column_is_a_copy_and_a_reshape_a_view(self, x):
+    column = self.m[:, 0]
+    copied, viewed, forced = column.ravel(), column.reshape(-1), x.reshape(3, 1, copy=True)
+    self.m += 1
+    x += 1
+    return copied, viewed, forced
+
+
+@case(m=M)
 def a_copying_ravel_may_be_written(self, x):
     flat = self.m.T.ravel()
     flat += 1
