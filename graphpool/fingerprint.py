@@ -61,12 +61,12 @@ def fingerprint(module: Any) -> Any:
 
 
 def _plain_attributes(module: Any) -> Iterator[tuple[str, Any]]:
-    """What is neither registered nor a child: the module's own attributes, and data on its class."""
+    """What is neither registered nor a child: the module's own attributes, and what its class defines."""
     yield from module._plain_attributes().items()
     for owner in type(module).__mro__:
         if owner is not object and not owner.__module__.startswith("graphpool."):
             for name, item in vars(owner).items():
-                if not (name.startswith("__") or callable(item) or hasattr(item, "__get__")):
+                if not name.startswith("__"):
                     yield f"{owner.__qualname__}.{name}", item
 
 

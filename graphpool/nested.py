@@ -26,3 +26,8 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from flatten(item, path)
         else:
             yield path, item
+
+
+def join_path(path: str, name: str) -> str:
+    """``fc1`` and ``weight`` give ``fc1.weight``; the root's path is empty."""
+    return f"{path}.{name}" if path else name

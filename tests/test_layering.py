@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ops": {"errors", "graph"},
     "functional": {"errors", "graph", "ops", "parameters"},
     "timeseries": {"errors", "graph"},
-    "trace": {"errors", "graph", "ops", "parameters", "functional"},
+    "trace": {"errors", "nested", "graph", "ops", "parameters", "functional"},
     "passes": {"errors", "graph", "ops", "parameters"},
     "plan": {"errors", "graph", "ops", "parameters"},
     "artifact": {"errors", "graph", "plan"},

@@ -79,6 +79,7 @@ def _unmask(like: MaskedTracer, item: Any) -> Any:
     if isinstance(item, MaskedTracer):
         if not recorder.same(item.mask, like.mask):
             recorder.fail("two values under different masks", operands=[like.mask, item.mask], hint=HINT)
+        _check_rank(recorder, item, like.whole.ndim)
         return item.whole
     if np.ndim(item) > like.whole.ndim - len(recorder.type(like.mask).shape):
         recorder.fail(
@@ -86,6 +87,16 @@ def _unmask(like: MaskedTracer, item: Any) -> Any:
             hint="select them under the same mask, or " + HINT,
         )
     return item
+
+
+def _check_rank(recorder: Recorder, item: MaskedTracer, rank: int) -> None:
+    """Refuse values that have other axes behind those that the mask selects: NumPy would align them anew."""
+    if item.whole.ndim != rank:
+        recorder.fail(
+            f"values of {item.whole.ndim} and of {rank} axes under one mask",
+            operands=[item.whole.value, item.mask],
+            hint="give them the same axes before masking, for example x[:, None][mask]",
+        )
 
 
 def as_mask(recorder: Recorder, key: Any) -> Value | None:
@@ -124,6 +135,7 @@ def write_masked(array: Tracer, mask: Value, item: Any) -> None:
     if isinstance(item, MaskedTracer):
         if not recorder.same(item.mask, mask):
             recorder.fail("a masked value is written under another mask", operands=[mask, item.mask], hint=HINT)
+        _check_rank(recorder, item, array.ndim)
         value = item.whole.value
     else:
         value = operand_value(recorder, item, array.dtype)

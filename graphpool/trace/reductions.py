@@ -39,7 +39,7 @@ def reduce_array(
         shadow = np.asarray(np.any(shadow, axis=axes, keepdims=keep))
         value = recorder.emit(op, [value], {"axes": axes, "keepdims": keep})
     if out is not None:
-        return deliver(recorder, value, out[0] if isinstance(out, tuple) else out)
+        return deliver(recorder, value, out[0] if isinstance(out, tuple) else out, exactly=True)
     return Tracer.of(recorder, value, shadow=shadow if axes else np.empty_like(shadow))
 
 

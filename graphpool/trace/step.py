@@ -12,6 +12,7 @@ import numpy as np
 from graphpool.errors import GraphpoolWarning, TraceError, format_error
 from graphpool.graph import Graph, TensorType, Value
 from graphpool.graph.types import FLOAT64, DType, Shape
+from graphpool.nested import join_path
 from graphpool.parameters import Parameter, SimulationParameter, State, active_trace, read_shape
 from graphpool.trace.masks import MaskedTracer
 from graphpool.trace.recorder import Recorder
@@ -52,11 +53,6 @@ def walk(module: Any, path: str = "", seen: set[int] | None = None) -> Iterator[
     yield path, module
     for name, child in module.modules().items():
         yield from walk(child, join_path(path, name), seen)
-
-
-def join_path(path: str, name: str) -> str:
-    """``fc1`` and ``weight`` give ``fc1.weight``; the root's path is empty."""
-    return f"{path}.{name}" if path else name
 
 
 def step_ports(module: Any) -> list[str]:
@@ -109,6 +105,7 @@ class _StepTrace:
         self._currents: dict[str, tuple[Value, tuple[int, str]]] = {}
         self._records: dict[str, Value] = {}
         self._hidden: dict[tuple[int, str], Any] = {}
+        self._locked: list[np.ndarray[Any, Any]] = []
         self._inputs = self._declare_inputs(input_shapes)
         self._declare_registered()
 
@@ -154,6 +151,7 @@ class _StepTrace:
     # --- running ---------------------------------------------------------------------------------------------------
     def run(self) -> Graph:
         self._hide_generators()
+        self._lock_arrays()
         token = active_trace.set(self)
         try:
             result = self._root.step(*self._inputs)
@@ -162,6 +160,8 @@ class _StepTrace:
         finally:
             active_trace.reset(token)
             self._restore_generators()
+            for array in self._locked:
+                array.flags.writeable = True
             self._recorder.active = False
         self._refuse_leaks()
         return self._recorder.builder.build()
@@ -267,7 +267,8 @@ class _StepTrace:
             if self._recorder.failure is not None:
                 raise self._recorder.failure from error
             origin = raising_origin(error.__traceback__, shown)
-            self._recorder.fail(f"{type(error).__name__}: {error}", origin=origin, cause=error)
+            hint = "an array that a step changes is a State" if "read-only" in str(error) else ""
+            self._recorder.fail(f"{type(error).__name__}: {error}", hint=hint, origin=origin, cause=error)
         finally:
             self._recorder.modules.pop()
 
@@ -301,6 +302,14 @@ class _StepTrace:
             for name, item in list(vars(module).items()):
                 if isinstance(item, GENERATORS):
                     self._hidden[id(module), name] = vars(module).pop(name)
+
+    def _lock_arrays(self) -> None:
+        """Plain arrays are constants of the graph: a step that writes into one would change it at each trace."""
+        for _, module in self._tree:
+            for item in vars(module).values():
+                if isinstance(item, np.ndarray) and item.flags.writeable:
+                    item.flags.writeable = False
+                    self._locked.append(item)
 
     def _restore_generators(self) -> None:
         modules = {id(module): module for _, module in self._tree}

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from graphpool.graph import Value
-from graphpool.graph.types import BOOL, FLOAT64, INT32, DType
+from graphpool.graph.types import BOOL, FLOAT64, INT32, Array, DType
 from graphpool.ops import OPS
 from graphpool.ops.reduction import UFUNC_REDUCTIONS
 from graphpool.trace.recorder import Recorder
-from graphpool.trace.tracer import Tracer, elementwise_shadow, operand_value
+from graphpool.trace.tracer import Tracer, elementwise_shadow, operand_value, shadow_of
 
 ROWS: dict[np.ufunc, str] = {entry.ufunc: name for name, entry in OPS.items() if entry.ufunc is not None}
 """Ufuncs that are one row."""
@@ -89,7 +89,7 @@ def apply_ufunc(
     if out is None:
         if where is not True:
             recorder.fail(f"{name_of(ufunc)}(where=...) without out=", hint="use np.where")
-        shadow = None if ufunc is np.matmul else elementwise_shadow(*inputs)
+        shadow = _matmul_shadow(*inputs) if ufunc is np.matmul else elementwise_shadow(*inputs)
         return Tracer.of(recorder, value, shadow=shadow)
     if isinstance(out[0], Tracer) and out[0].is_scalar and out[0] is inputs[0]:
         return Tracer.of(recorder, value)  # `s += 1` binds the name of a scalar anew
@@ -101,8 +101,22 @@ def name_of(ufunc: np.ufunc) -> str:
     return f"np.{ufunc.__name__}" if getattr(np, ufunc.__name__, None) is ufunc else ufunc.__name__
 
 
-def deliver(recorder: Recorder, value: Value, target: Any, where: Any = True) -> Tracer:
-    """Write a result into ``out=``."""
+def _matmul_shadow(left: Any, right: Any) -> Array | None:
+    """The layout of a product: matrices row by row, stacks of them in the order that NumPy chooses."""
+    a, b = shadow_of(left), shadow_of(right)
+    if a.ndim <= 2 and b.ndim <= 2:
+        return None
+    # One element of each matrix shows the order of the stacks as well as all of them.
+    stacks = np.matmul(a[..., :1, :1] if a.ndim > 1 else a[:1], b[..., :1, :1] if b.ndim > 1 else b[:1])
+    rows, columns = a.shape[-2:-1], b.shape[-1:] if b.ndim > 1 else ()
+    outer = stacks.ndim - len(rows) - len(columns)
+    order = sorted(range(outer), key=lambda axis: -stacks.strides[axis])
+    made = np.empty((*(stacks.shape[axis] for axis in order), *rows, *columns), dtype=np.bool_)
+    return made.transpose((*(order.index(axis) for axis in range(outer)), *range(outer, stacks.ndim)))
+
+
+def deliver(recorder: Recorder, value: Value, target: Any, where: Any = True, *, exactly: bool = False) -> Tracer:
+    """Write a result into ``out=``, which may be larger by broadcasting unless ``exactly`` its shape is wanted."""
     if not isinstance(target, Tracer):
         recorder.fail(
             f"out= is a plain {type(target).__name__}; a traced value cannot be written into it",
@@ -110,6 +124,9 @@ def deliver(recorder: Recorder, value: Value, target: Any, where: Any = True) ->
         )
     if target.is_scalar:
         recorder.fail("out= is a scalar, not an array", operands=[target.value], hint="drop out=")
+    shape = recorder.type(value).shape
+    if len(shape) > target.ndim or (exactly and shape != target.shape):
+        recorder.fail(f"out= has the shape {target.shape}, the result {shape}", operands=[value], hint="drop out=")
     if where is not True:
         condition = operand_value(recorder, where)
         value = recorder.cast(value, target.dtype)

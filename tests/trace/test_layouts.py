@@ -8,7 +8,7 @@ import pytest
 import graphpool
 from graphpool.errors import TraceError
 from graphpool.nn.modules import Linear, Module
-from graphpool.parameters import State
+from graphpool.parameters import Parameter, State
 
 LAYOUTS = {
     "product": lambda x: x.T * 1,
@@ -75,3 +75,56 @@ def test_a_record_may_not_have_the_name_of_a_child():
 
     with pytest.raises(TraceError, match="'child' is a submodule"):
         graphpool.trace(Clash())
+
+
+def test_the_stacks_of_a_product_lie_as_numpy_lays_them():
+    class Stacks(Module):
+        input_shapes = {"x": (2,)}
+
+        def __init__(self):
+            super().__init__(shape=2)
+            self.w = Parameter(np.arange(24.0) / 8)
+
+        def step(self, x):
+            a = self.w.reshape(2, 3, 2, 2).transpose(1, 0, 2, 3)
+            r = np.matmul(a, a) * x[0]
+            q = a @ x
+            f = r.transpose(1, 0, 2, 3).ravel()
+            g = q.transpose(1, 0, 2).ravel()
+            r += 1
+            q += 1
+            return f + 0, g + 0
+
+    x = np.random.default_rng(0).normal(size=(3, 2))
+    module = Stacks()
+    out = graphpool.compile(module, "numpy", dtype="float64")(x)[0]
+    for number in (0, 1):
+        expected = np.array([module.step(row)[number] for row in x])
+        np.testing.assert_allclose(out[f"output.{number}"][0], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (lambda self, x: np.add(x[None], 1, out=self.v), r"out= has the shape \(3,\), the result \(1, 3\)"),
+        (lambda self, x: x.sum(axis=0, out=np.zeros_like(x)), r"out= has the shape \(3,\), the result \(\)"),
+        (lambda self, x: self.m[x > 0] - x[x > 0], "values of 1 and of 2 axes under one mask"),
+        (lambda self, x: self.m.__setitem__(x > 0, x[x > 0]), "values of 1 and of 2 axes under one mask"),
+        (lambda self, x: self.buffer.__setitem__(0, 1.0), "assignment destination is read-only"),
+    ],
+)
+def test_what_numpy_refuses_or_aligns_anew_is_refused(step, message):
+    class Refused(Module):
+        def __init__(self):
+            super().__init__(shape=3)
+            self.v, self.m = State(np.zeros(3)), State(np.ones((3, 3)))
+            self.buffer = np.zeros(3)
+
+        def step(self, x):
+            return step(self, x)
+
+    module = Refused()
+    for _ in range(2):
+        with pytest.raises(TraceError, match=message):
+            graphpool.trace(module)
+    assert module.buffer.flags.writeable and not module.buffer.any()
