@@ -160,7 +160,7 @@ class _StepTrace:
         finally:
             active_trace.reset(token)
             self._restore_generators()
-            for array in self._locked:
+            for array in sorted(self._locked, key=lambda array: array.base is not None):  # owners before their views
                 array.flags.writeable = True
             self._recorder.active = False
         self._refuse_leaks()

@@ -128,3 +128,23 @@ def test_what_numpy_refuses_or_aligns_anew_is_refused(step, message):
         with pytest.raises(TraceError, match=message):
             graphpool.trace(module)
     assert module.buffer.flags.writeable and not module.buffer.any()
+
+
+@pytest.mark.parametrize("view_first", [True, False])
+def test_an_array_and_a_view_of_it_are_writable_again_after_a_trace(view_first):
+    class Holder(Module):
+        def __init__(self):
+            super().__init__(shape=2)
+            whole = np.arange(4.0)
+            if view_first:
+                self.part, self.whole = whole[:2], whole
+            else:
+                self.whole, self.part = whole, whole[:2]
+
+        def step(self, x):
+            return x + self.part + self.whole[2:]
+
+    module = Holder()
+    graphpool.trace(module)
+    module.part[0] = 7.0
+    assert module.whole[0] == 7.0
