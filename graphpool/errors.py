@@ -94,12 +94,32 @@ class ModelFileError(GraphpoolError, ValueError):
     """A file is not a model that graphpool can read."""
 
 
+class TimeSeriesError(GraphpoolError, ValueError):
+    """A time series is made of, or asked for, what it cannot hold: times, samples, channels or a file."""
+
+
+class SeriesTypeError(GraphpoolError, TypeError):
+    """Something else than the kind of time series, or of argument, that is needed."""
+
+
+class ChannelError(GraphpoolError, IndexError):
+    """A channel that a time series does not have."""
+
+
+class ClockError(GraphpoolError, ValueError):
+    """A time step, a duration or a series that does not fit the clock of a timed module."""
+
+
 class GraphpoolWarning(UserWarning):
     """Base class of every warning that graphpool gives."""
 
 
 class TimeConstantWarning(GraphpoolWarning):
     """A time constant is too short for the time step and was limited."""
+
+
+class TimeSeriesWarning(GraphpoolWarning):
+    """A time series is read just outside of its range, or where it has no value."""
 
 
 class PrecisionWarning(GraphpoolWarning):

@@ -1,0 +1,249 @@
+"""What all time series share: times in seconds, a range, a name."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from graphpool.errors import SeriesTypeError, TimeSeriesError, format_error
+from graphpool.timeseries.clock import Floats, read_time, read_times
+
+UNNAMED = "unnamed"
+SNAP = 1e-9
+"""In seconds: a series that claims to end earlier than its last time by less ends there."""
+
+
+class TimeSeries:
+    """Base class of time series.
+
+    Args:
+        times: ascending times in seconds; equal ones may follow each other.
+        periodic: whether the series repeats itself with the period ``duration``, in both directions.
+        t_start: where the series starts, in seconds; by default at the first time, or 0.
+        t_stop: where it stops, in seconds; by default at the last time, or at ``t_start``.
+        name: for messages and plots.
+
+    Attributes:
+        periodic: as given.
+        name: as given; ``"unnamed"`` where there is none.
+
+    Raises:
+        TimeSeriesError: times that are not finite or not ascending, or that do not lie between ``t_start`` and
+            ``t_stop``.
+    """
+
+    periodic: bool
+    name: str
+    _times: Floats
+    _t_start: float
+    _t_stop: float
+
+    def __init__(
+        self,
+        times: Any = None,
+        periodic: bool = False,
+        t_start: float | None = None,
+        t_stop: float | None = None,
+        name: str | None = UNNAMED,
+    ) -> None:
+        self.name = UNNAMED if name is None else str(name)
+        self.periodic = bool(periodic)
+        read = read_times(times, self._label)
+        self._t_start, self._t_stop = self._read_range(read, t_start, t_stop)
+        self._times = read
+
+    @property
+    def _label(self) -> str:
+        """Class and name, for messages."""
+        return f"{type(self).__name__} {self.name!r}"
+
+    def _read_range(self, times: Floats, t_start: Any, t_stop: Any) -> tuple[float, float]:
+        first = float(times[0]) if times.size else 0.0
+        start = first if t_start is None else read_time(t_start, "t_start", self._label)
+        last = float(times[-1]) if times.size else start
+        stop = last if t_stop is None else read_time(t_stop, "t_stop", self._label)
+        if times.size and last - SNAP < stop < last:
+            stop = last
+        if times.size and first < start < first + SNAP:
+            start = first
+        self._check_range(times, start, stop)
+        return start, stop
+
+    def _check_range(self, times: Floats, start: float, stop: float) -> None:
+        if times.size and start > times[0]:
+            what = f"t_start={start} s is later than the first time, {times[0]} s"
+            raise TimeSeriesError(format_error(what, where=self._label, hint="clip(t_start=...) drops what is earlier"))
+        if times.size and stop < times[-1]:
+            what = f"t_stop={stop} s is earlier than the last time, {times[-1]} s"
+            raise TimeSeriesError(format_error(what, where=self._label, hint="clip(t_stop=...) drops what is later"))
+        if stop < start:
+            raise TimeSeriesError(format_error(f"t_stop={stop} s is earlier than t_start={start} s", where=self._label))
+
+    # --- times --------------------------------------------------------------------------------------------------------
+    @property
+    def times(self) -> Floats:
+        """The times in seconds, read-only. Assigning as many others widens ``t_start`` and ``t_stop`` as needed."""
+        view = self._times.view()
+        view.flags.writeable = False
+        return view
+
+    @times.setter
+    def times(self, times: Any) -> None:
+        read = read_times(times, self._label)
+        if len(read) != len(self):
+            raise TimeSeriesError(format_error(f"{len(read)} times for {len(self)} entries", where=self._label))
+        self._set_times(read)
+
+    def _set_times(self, times: Floats) -> None:
+        self._times = times
+        if times.size:
+            self._t_start, self._t_stop = min(self._t_start, float(times[0])), max(self._t_stop, float(times[-1]))
+
+    @property
+    def t_start(self) -> float:
+        """Where the series starts, in seconds; never later than its first time."""
+        return self._t_start
+
+    @t_start.setter
+    def t_start(self, time: float) -> None:
+        self._t_start, _ = self._read_range(self.times, time, self._t_stop)
+
+    @property
+    def t_stop(self) -> float:
+        """Where the series stops, in seconds; never earlier than its last time."""
+        return self._t_stop
+
+    @t_stop.setter
+    def t_stop(self, time: float) -> None:
+        _, self._t_stop = self._read_range(self.times, self._t_start, time)
+
+    @property
+    def duration(self) -> float:
+        """``t_stop - t_start``, in seconds."""
+        return self._t_stop - self._t_start
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def isempty(self) -> bool:
+        """Whether there are no times."""
+        return len(self) == 0
+
+    def contains(self, times: Any) -> bool:
+        """Whether all times lie from ``t_start`` to ``t_stop``, both included; a periodic series has all times."""
+        asked = np.asarray(times, dtype=np.float64)
+        return self.periodic or bool(np.all((asked >= self._t_start) & (asked <= self._t_stop)))
+
+    # --- moving in time -----------------------------------------------------------------------------------------------
+    def delay(self, offset: float, inplace: bool = False) -> Self:
+        """Move the series to later by ``offset`` seconds.
+
+        Raises:
+            TimeSeriesError: ``offset`` is no finite number.
+        """
+        offset = read_time(offset, "the delay", self._label)
+        moved = self if inplace else self.copy()
+        moved._move(offset)
+        return moved
+
+    def _move(self, offset: float) -> None:
+        self._times = self._times + offset
+        self._t_start, self._t_stop = self._t_start + offset, self._t_stop + offset
+
+    def start_at(self, t_start: float, inplace: bool = False) -> Self:
+        """Move the series so that it starts at a time, in seconds.
+
+        Raises:
+            TimeSeriesError: ``t_start`` is no finite number.
+        """
+        t_start = read_time(t_start, "t_start", self._label)
+        moved = self.delay(t_start - self._t_start, inplace)
+        moved._t_start = t_start  # a sum of floats may miss it
+        return moved
+
+    def start_at_zero(self, inplace: bool = False) -> Self:
+        """Move the series so that it starts at 0 s."""
+        return self.start_at(0.0, inplace)
+
+    # --- copies, files, text ------------------------------------------------------------------------------------------
+    def copy(self) -> Self:
+        """An independent copy."""
+        return copy.deepcopy(self)
+
+    def _become(self, other: Self, inplace: bool) -> Self:
+        """The result of a method that has a switch ``inplace``: ``other``, or this series with its content."""
+        if not inplace:
+            return other
+        self.__dict__.update(other.__dict__)
+        return self
+
+    def save(self, path: str | Path) -> None:
+        """Write the series to an ``.npz`` file, whole or not at all; no pickles.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        from graphpool.timeseries.files import save
+
+        save(path, self)
+
+    @classmethod
+    def load(cls, path: str | Path, expected_type: str | type | None = None) -> Self:
+        """Read a series from a file.
+
+        Args:
+            path: an ``.npz`` file; nothing of it is executed or unpickled.
+            expected_type: ``"TSContinuous"`` or ``"TSEvent"``, or the class; on these classes it is the class itself.
+
+        Raises:
+            TimeSeriesError: the file is none, is damaged, or declares more than it holds.
+            SeriesTypeError: it holds another kind of series.
+        """
+        from graphpool.timeseries.files import load
+
+        if cls is not TimeSeries:
+            if expected_type is not None:
+                raise SeriesTypeError(f"{cls.__name__}.load expects a {cls.__name__}: leave out expected_type")
+            expected_type = cls
+        series: Self = load(path, expected_type)
+        return series
+
+    def _shown_range(self) -> str:
+        return f"from t={self._t_start} to {self._t_stop}"
+
+    def _lines(self) -> Iterable[str]:
+        """One line an entry, for :meth:`print`."""
+        return ()
+
+    def print(self, full: bool = False, num_first: int = 4, num_last: int = 4, limit_shorten: int = 10) -> None:
+        """Print the series and its entries.
+
+        Args:
+            full: print all of them.
+            num_first: how many at the beginning, where the series is shortened.
+            num_last: how many at the end.
+            limit_shorten: the largest number of entries that is printed without shortening.
+        """
+        print(self)
+        lines = list(self._lines())
+        if not full and len(lines) > limit_shorten:
+            lines = [*lines[:num_first], "\t...", *lines[len(lines) - num_last :]]
+        print("\n".join(lines))
+
+
+def other_series(item: Any, kind: type[TimeSeries], what: str) -> list[Any]:
+    """The series that a method is given: one, or several.
+
+    Raises:
+        SeriesTypeError: something is not of the class ``kind``; ``what`` is how the message calls the method.
+    """
+    listed = [item] if isinstance(item, TimeSeries) or not isinstance(item, Iterable) else list(item)
+    for one in listed:
+        if not isinstance(one, kind):
+            shown = one._label if isinstance(one, TimeSeries) else type(one).__name__
+            raise SeriesTypeError(format_error(f"{what} takes {kind.__name__}, got {shown}"))
+    return listed

@@ -1,0 +1,213 @@
+r"""Clocks: which time step a time in seconds belongs to.
+
+Step k of a clock is the half-open bin
+
+.. math:: [\,origin + k\,dt,\; origin + (k+1)\,dt\,)
+
+Floats do not hold 0.3 exactly, nor 3 times 0.1, so a time that lies below the start of a bin by no more than its own
+rounding, or by a billionth of a step, is the start of that bin. All other times fall where exact arithmetic puts them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graphpool.errors import TimeSeriesError, format_error
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+NEGLIGIBLE = 1e-9
+"""The share of a step by which a time may miss the start of its bin."""
+
+ROUNDING = 8 * float(np.finfo(np.float64).eps)
+"""The largest relative error of a time that a few operations on floats have made."""
+
+SAME = 1e-12
+"""The relative difference of two time steps that are the same."""
+
+LAST_STEP = 2**53
+"""Steps beyond this one have no float of their own."""
+
+
+def rounding(*times: Any) -> float:
+    """By how many seconds times of these magnitudes may be off for rounding alone."""
+    return ROUNDING * sum(float(np.max(np.abs(one), initial=0.0)) for one in times)
+
+
+def read_dt(dt: Any, where: str = "") -> float:
+    """A time step in seconds.
+
+    Raises:
+        TimeSeriesError: it is no positive, finite number.
+    """
+    try:
+        value = float(dt)
+    except (TypeError, ValueError):
+        value = math.nan
+    if isinstance(dt, (bool, str)) or not 0 < value < math.inf:
+        raise TimeSeriesError(
+            format_error(f"dt={dt!r}", where=where, hint="a time step is a positive number of seconds")
+        )
+    return value
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A regular grid of time steps.
+
+    Args:
+        dt: the time step in seconds.
+        origin: the time at which step 0 starts, in seconds.
+
+    Raises:
+        TimeSeriesError: ``dt`` is not positive or ``origin`` not finite.
+    """
+
+    dt: float
+    origin: float = 0.0
+
+    def __post_init__(self) -> None:
+        read_dt(self.dt)
+        if not math.isfinite(self.origin):
+            raise TimeSeriesError(f"a clock cannot start at t={self.origin} s")
+
+    # --- from steps to times ------------------------------------------------------------------------------------------
+    def times(self, first: int, count: int) -> Floats:
+        """When ``count`` steps start, from step ``first`` on."""
+        return self._starts(np.arange(first, first + count, dtype=np.float64))
+
+    def time(self, step: int) -> float:
+        """When a step starts."""
+        return float(self._starts(np.float64(step)))
+
+    def _starts(self, steps: Any) -> Any:
+        rate = self._rate
+        if rate is None:
+            return steps * self.dt + self.origin
+        # One rounding: 3 / 10 is the float that people write as 0.3, 3 * 0.1 is not.
+        before = round(self.origin * rate)
+        if before / rate == self.origin:
+            return (steps + before) / rate
+        return steps / rate + self.origin
+
+    @property
+    def _rate(self) -> int | None:
+        """Steps per second, where that is a whole number."""
+        rate = round(1 / self.dt) if self.dt > 1 / LAST_STEP else 0
+        return rate if rate and 1 / rate == self.dt else None
+
+    # --- from times to steps ------------------------------------------------------------------------------------------
+    def steps(self, times: Any) -> Integers:
+        """The step of each time, of any shape, as int64.
+
+        Raises:
+            TimeSeriesError: a time is not finite, or too far away for a step of its own.
+        """
+        quotients, slack = self._quotients(times)
+        return np.floor(quotients + slack).astype(np.int64)
+
+    def step(self, time: float) -> int:
+        """The step of one time; see :meth:`steps`."""
+        return int(self.steps(time))
+
+    def positions(self, times: Any) -> Floats:
+        """Times in units of steps from the origin; whole numbers for those that mean the start of a step.
+
+        Raises:
+            TimeSeriesError: as :meth:`steps`.
+        """
+        quotients, slack = self._quotients(times)
+        nearest = np.rint(quotients)
+        return np.where(np.abs(quotients - nearest) <= slack, nearest, quotients)
+
+    def _quotients(self, times: Any) -> tuple[Floats, float]:
+        times = np.asarray(times, dtype=np.float64)
+        largest = float(np.max(np.abs(times), initial=0.0))
+        if not largest < LAST_STEP * self.dt:
+            wrong = times.ravel()[~(np.abs(times.ravel()) < LAST_STEP * self.dt)][0]
+            raise TimeSeriesError(f"t={wrong} s is no time on a clock with dt={self.dt} s")
+        quotients: Floats = (times - self.origin) / self.dt
+        return quotients, self._slack(largest)
+
+    def on_grid(self, time: float) -> bool:
+        """Whether a time is the start of a step."""
+        position = (time - self.origin) / self.dt
+        return abs(position - round(position)) <= self._slack(abs(time))
+
+    def _slack(self, largest: float) -> float:
+        """In steps; below half a step, so that a time never skips one."""
+        return min(NEGLIGIBLE + ROUNDING * (largest + abs(self.origin)) / self.dt, 0.49)
+
+    # --- lengths and other clocks -------------------------------------------------------------------------------------
+    def whole_steps(self, duration: float) -> int:
+        """How many whole steps fit into so many seconds."""
+        return math.floor(duration / self.dt + self._slack(abs(duration)))
+
+    def covering_steps(self, duration: float) -> int:
+        """How many steps cover so many seconds."""
+        return math.ceil(duration / self.dt - self._slack(abs(duration)))
+
+    def moved(self, offset: float) -> Clock:
+        """The clock that starts later by so many seconds."""
+        return Clock(self.dt, self.origin + offset)
+
+    def started_at(self, step: int) -> Clock:
+        """The clock whose step 0 is this one's ``step``."""
+        return Clock(self.dt, self.time(step))
+
+    def offset_of(self, other: Clock) -> int | None:
+        """The step of this clock at which the other one starts; None where they have not the same bins."""
+        if not math.isclose(self.dt, other.dt, rel_tol=SAME) or not self.on_grid(other.origin):
+            return None
+        return round((other.origin - self.origin) / self.dt)
+
+
+def sub_steps(dt: float, inner: float) -> int | None:
+    """How many steps of ``inner`` seconds make one of ``dt``; None where that is no whole number."""
+    ratio = dt / inner
+    count = round(ratio) if math.isfinite(ratio) else 0
+    return count if count and math.isclose(ratio, count, rel_tol=NEGLIGIBLE) else None
+
+
+def read_times(times: Any, where: str) -> Floats:
+    """A new vector of ascending times in seconds; equal ones may follow each other.
+
+    Raises:
+        TimeSeriesError: not numeric, not finite, or not ascending; says which.
+    """
+    try:
+        array = np.array([] if times is None else times, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError) as error:
+        raise TimeSeriesError(format_error(f"the times are no numbers: {error}", where=where)) from error
+    if not array.size:
+        return array
+    if not np.isfinite(array).all():
+        index = int(np.argmax(~np.isfinite(array)))
+        raise TimeSeriesError(format_error(f"time {index} is {array[index]}", where=where, hint="times are finite"))
+    falls = np.flatnonzero(array[1:] < array[:-1])
+    if falls.size:
+        index = int(falls[0])
+        what = f"t={array[index + 1]} s follows t={array[index]} s, at position {index + 1}"
+        raise TimeSeriesError(format_error(what, where=where, hint="sort the times, and what belongs to them alike"))
+    return array
+
+
+def read_time(time: Any, what: str, where: str) -> float:
+    """One finite time in seconds.
+
+    Raises:
+        TimeSeriesError: it is something else.
+    """
+    try:
+        value = float(time)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise TimeSeriesError(format_error(f"{what} is {time!r}", where=where, hint="a finite number of seconds"))
+    return value
