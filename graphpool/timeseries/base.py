@@ -87,7 +87,7 @@ class TimeSeries:
     @property
     def times(self) -> Floats:
         """The times in seconds, read-only. Assigning as many others widens ``t_start`` and ``t_stop`` as needed."""
-        view = self._times.view()
+        view = self._all_times().view()
         view.flags.writeable = False
         return view
 
@@ -97,6 +97,10 @@ class TimeSeries:
         if len(read) != len(self):
             raise TimeSeriesError(format_error(f"{len(read)} times for {len(self)} entries", where=self._label))
         self._set_times(read)
+
+    def _all_times(self) -> Floats:
+        """The times themselves, for those who do not write into them."""
+        return self._times
 
     def _set_times(self, times: Floats) -> None:
         self._times = times
@@ -184,7 +188,12 @@ class TimeSeries:
     def save(self, path: str | Path) -> None:
         """Write the series to an ``.npz`` file, whole or not at all; no pickles.
 
+        Args:
+            path: where to; the suffix ``.npz`` is appended where it is missing.
+
         Raises:
+            SeriesTypeError: the series is neither continuous nor one of events.
+            TimeSeriesError: it has more channels than a file may have.
             OSError: the file cannot be written.
         """
         from graphpool.timeseries.files import save
@@ -202,6 +211,7 @@ class TimeSeries:
         Raises:
             TimeSeriesError: the file is none, is damaged, or declares more than it holds.
             SeriesTypeError: it holds another kind of series.
+            OSError: it cannot be read; FileNotFoundError where there is none.
         """
         from graphpool.timeseries.files import load
 

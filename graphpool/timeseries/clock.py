@@ -28,6 +28,9 @@ NEGLIGIBLE = 1e-9
 ROUNDING = 8 * float(np.finfo(np.float64).eps)
 """The largest relative error of a time that a few operations on floats have made."""
 
+MOST_SLACK = 0.49
+"""In steps; below half a step, so that a time never skips one."""
+
 SAME = 1e-12
 """The relative difference of two time steps that are the same."""
 
@@ -80,21 +83,23 @@ class Clock:
     # --- from steps to times ------------------------------------------------------------------------------------------
     def times(self, first: int, count: int) -> Floats:
         """When ``count`` steps start, from step ``first`` on."""
-        return self._starts(np.arange(first, first + count, dtype=np.float64))
+        return self.starts(np.arange(first, first + count, dtype=np.float64))
 
     def time(self, step: int) -> float:
         """When a step starts."""
-        return float(self._starts(np.float64(step)))
+        return float(self.starts(np.float64(step)))
 
-    def _starts(self, steps: Any) -> Any:
+    def starts(self, steps: Any) -> Floats:
+        """When steps start, of any shape; k + 0.5 is the middle of step k."""
+        steps = np.asarray(steps, dtype=np.float64)
         rate = self._rate
         if rate is None:
-            return steps * self.dt + self.origin
+            return np.asarray(steps * self.dt + self.origin)
         # One rounding: 3 / 10 is the float that people write as 0.3, 3 * 0.1 is not.
         before = round(self.origin * rate)
         if before / rate == self.origin:
-            return (steps + before) / rate
-        return steps / rate + self.origin
+            return np.asarray((steps + before) / rate)
+        return np.asarray(steps / rate + self.origin)
 
     @property
     def _rate(self) -> int | None:
@@ -110,7 +115,9 @@ class Clock:
             TimeSeriesError: a time is not finite, or too far away for a step of its own.
         """
         quotients, slack = self._quotients(times)
-        return np.floor(quotients + slack).astype(np.int64)
+        quotients += slack
+        floors = np.floor(quotients, out=quotients) if quotients.ndim else np.floor(quotients)
+        return floors.astype(np.int64)
 
     def step(self, time: float) -> int:
         """The step of one time; see :meth:`steps`."""
@@ -126,14 +133,19 @@ class Clock:
         nearest = np.rint(quotients)
         return np.where(np.abs(quotients - nearest) <= slack, nearest, quotients)
 
-    def _quotients(self, times: Any) -> tuple[Floats, float]:
+    def _quotients(self, times: Any) -> tuple[Floats, Floats]:
         times = np.asarray(times, dtype=np.float64)
-        largest = float(np.max(np.abs(times), initial=0.0))
+        # For each time on its own, so that the step of a time does not depend on the others.
+        slack: Floats = np.abs(times)
+        largest = float(np.max(slack, initial=0.0))
         if not largest < LAST_STEP * self.dt:
-            wrong = times.ravel()[~(np.abs(times.ravel()) < LAST_STEP * self.dt)][0]
+            wrong = times.ravel()[~(slack.ravel() < LAST_STEP * self.dt)][0]
             raise TimeSeriesError(f"t={wrong} s is no time on a clock with dt={self.dt} s")
-        quotients: Floats = (times - self.origin) / self.dt
-        return quotients, self._slack(largest)
+        slack *= ROUNDING / self.dt
+        slack += NEGLIGIBLE + ROUNDING * abs(self.origin) / self.dt
+        quotients: Floats = times - self.origin
+        quotients /= self.dt
+        return quotients, slack if self._slack(largest) < MOST_SLACK else np.minimum(slack, MOST_SLACK)
 
     def on_grid(self, time: float) -> bool:
         """Whether a time is the start of a step."""
@@ -141,8 +153,7 @@ class Clock:
         return abs(position - round(position)) <= self._slack(abs(time))
 
     def _slack(self, largest: float) -> float:
-        """In steps; below half a step, so that a time never skips one."""
-        return min(NEGLIGIBLE + ROUNDING * (largest + abs(self.origin)) / self.dt, 0.49)
+        return min(NEGLIGIBLE + ROUNDING * (largest + abs(self.origin)) / self.dt, MOST_SLACK)
 
     # --- lengths and other clocks -------------------------------------------------------------------------------------
     def whole_steps(self, duration: float) -> int:

@@ -1,0 +1,300 @@
+"""Events: times in seconds, each on a channel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, Self
+
+import numpy as np
+
+from graphpool.errors import TimeSeriesError, format_error
+from graphpool.timeseries import rasters
+from graphpool.timeseries.base import UNNAMED, other_series
+from graphpool.timeseries.channels import read_asked, read_channels, read_count
+from graphpool.timeseries.clock import Clock, Integers, read_dt, read_time
+from graphpool.timeseries.event_base import Events
+
+
+class TSEvent(Events):
+    """Events on channels, in order of time.
+
+    ``len(ts)`` is the number of events, iteration gives pairs of time and channel, and ``ts[index]`` is the series of
+    some of the events, with the same range and channels.
+
+    Args:
+        times: of the events in seconds, ascending; equal ones may follow each other.
+        channels: the channel of each event, whole numbers from 0 on; one number for all; by default 0.
+        periodic: whether the series repeats itself with the period ``duration``, in both directions.
+        t_start: where the series starts, in seconds; by default at the first event.
+        t_stop: where it stops, in seconds; later than the last event. Needed where there are events.
+        name: for messages and plots.
+        num_channels: the number of channels; by default as many as the events need.
+
+    Raises:
+        SeriesTypeError: there are events and no ``t_stop``; channels that are no numbers.
+        TimeSeriesError: times that are not finite, not ascending, or not from ``t_start`` to before ``t_stop``;
+            channels that are no whole numbers from 0 on, not one for each time, or not below ``num_channels``.
+    """
+
+    def __init__(
+        self,
+        times: Any = None,
+        channels: Any = None,
+        periodic: bool = False,
+        t_start: float | None = None,
+        t_stop: float | None = None,
+        name: str | None = None,
+        num_channels: int | None = None,
+    ) -> None:
+        super().__init__(times, periodic, t_start, t_stop, name)
+        self._channels = read_channels(channels, self._times, self._label)
+        needed = int(self._channels.max(initial=-1)) + 1
+        self._num_channels = needed if num_channels is None else self._read_num_channels(num_channels)
+
+    # --- joining series -----------------------------------------------------------------------------------------------
+    def merge(self, other: Any, delay: float = 0.0, remove_duplicates: bool = False, inplace: bool = False) -> Self:
+        """The events of all series, each on its channel. The range covers all of them.
+
+        A periodic series that is merged into a longer one counts with its repetitions within the range of this series.
+
+        Args:
+            other: a series of events, or several.
+            delay: by how many seconds the others come later.
+            remove_duplicates: keep one of the events that have the same time and channel.
+            inplace: change this series, and return it.
+
+        Raises:
+            SeriesTypeError: something is no ``TSEvent``.
+            TimeSeriesError: ``delay`` is no finite number.
+        """
+        others = [one.delay(delay) for one in other_series(other, TSEvent, "merge")]
+        number = max([self._num_channels, *(one._num_channels for one in others)])
+        return self._joined([self._spread(one) for one in others], number, remove_duplicates, inplace)
+
+    def append_c(self, other: Any, inplace: bool = False) -> Self:
+        """The events of all series, side by side: the channels of each follow those of the ones before.
+
+        A periodic series counts with its repetitions within the range of this series.
+
+        Args:
+            other: a series of events, or several.
+            inplace: change this series, and return it.
+
+        Raises:
+            SeriesTypeError: something is no ``TSEvent``.
+        """
+        parts, number = [], self._num_channels
+        for one in other_series(other, TSEvent, "append_c"):
+            part = self._spread(one)
+            shifted = part._channels + number
+            number += one._num_channels
+            parts.append(part._with(part._times, shifted, number, (part._t_start, part._t_stop)))
+        return self._joined(parts, number, False, inplace)
+
+    def append_t(self, other: Any, offset: Any = None, remove_duplicates: bool = False, inplace: bool = False) -> Self:
+        """The series, followed by others; each starts where the one before it stops.
+
+        Args:
+            other: a series of events, or several; of a periodic one, one period.
+            offset: by how many seconds the others start later than that; one number, or one for each. By default 0.
+            remove_duplicates: keep one of the events that have the same time and channel.
+            inplace: change this series, and return it.
+
+        Raises:
+            SeriesTypeError: something is no ``TSEvent``.
+            TimeSeriesError: an offset is no finite number, or there is not one for each series.
+        """
+        others = other_series(other, TSEvent, "append_t")
+        offsets = list(offset) if isinstance(offset, Iterable) else [0.0 if offset is None else offset] * len(others)
+        if len(offsets) != len(others):
+            what = f"{len(offsets)} offsets for {len(others)} series"
+            raise TimeSeriesError(
+                format_error(what, where=self._label, hint="give one offset for each, or one for all")
+            )
+        parts, stop, number = [], self._t_stop, self._num_channels
+        for one, gap in zip(others, offsets, strict=True):
+            parts.append(one.start_at(stop + read_time(gap, "the offset", self._label)))
+            stop, number = max(stop, parts[-1]._t_stop), max(number, one._num_channels)
+        return self._joined(parts, number, remove_duplicates, inplace)
+
+    def _spread(self, other: Events) -> Events:
+        """A periodic series over the range of this one; any other as it is."""
+        return other.clip(self._t_start, self._t_stop) if other.periodic and self.duration > 0 else other
+
+    def _joined(self, parts: list[Events], number: int, remove_duplicates: bool, inplace: bool) -> Self:
+        everyone: list[Events] = [self, *parts]
+        times = np.concatenate([one._times for one in everyone])
+        channels = np.concatenate([one._channels for one in everyone])
+        order = np.lexsort((channels, times)) if remove_duplicates else np.argsort(times, kind="stable")
+        times, channels = times[order], channels[order]
+        if remove_duplicates and times.size:
+            new = np.r_[True, (times[1:] != times[:-1]) | (channels[1:] != channels[:-1])]
+            times, channels = times[new], channels[new]
+        span = (min(one._t_start for one in everyone), max(one._t_stop for one in everyone))
+        return self._become(self._with(times, channels, number, span), inplace)
+
+    # --- rasters ------------------------------------------------------------------------------------------------------
+    def raster(
+        self,
+        dt: float,
+        t_start: float | None = None,
+        t_stop: float | None = None,
+        num_timesteps: int | None = None,
+        channels: Any = None,
+        add_events: bool = False,
+    ) -> rasters.Raster:
+        """The events of each bin from ``t_start + k * dt`` to before ``t_start + (k + 1) * dt``.
+
+        An event on the edge of a bin, up to the rounding of floats, belongs to the bin that starts there. Events before
+        ``t_start`` or from ``t_stop`` on do not count.
+
+        Args:
+            dt: the length of a bin in seconds.
+            t_start: where the first bin starts, in seconds; by default the start of the series.
+            t_stop: in seconds; by default the end of the series. The bins cover the time until there.
+            num_timesteps: the number of bins, in the place of ``t_stop``.
+            channels: a channel, or several in any order; column j is ``channels[j]``. By default all.
+            add_events: count the events of an entry; else say whether there are any.
+
+        Returns:
+            ``(bins, channels)``, int64 where ``add_events`` is on, else bool.
+
+        Raises:
+            TimeSeriesError: ``dt`` is not positive, ``t_stop`` is earlier than ``t_start``, ``num_timesteps`` is no
+                whole number from 0 on or comes with ``t_stop``, or the raster is too large.
+            ChannelError: a channel that the series does not have.
+        """
+        start = self._t_start if t_start is None else read_time(t_start, "t_start", self._label)
+        clock = Clock(read_dt(dt, self._label), start)
+        count, stop = self._read_bins(clock, t_stop, num_timesteps)
+        if channels is None:
+            return self._fill(clock, 0, count, add_events, stop=stop)
+        asked, places = np.unique(read_asked(channels, self._num_channels, self._label), return_inverse=True)
+        raster = self._fill(clock, 0, count, add_events, asked, stop)
+        return raster if np.array_equal(places, np.arange(len(asked))) else raster[:, places]
+
+    def _read_bins(self, clock: Clock, t_stop: Any, num_timesteps: Any) -> tuple[int, float]:
+        """How many bins there are, and when they end, in seconds."""
+        if num_timesteps is not None:
+            if t_stop is not None:
+                what = f"both t_stop={t_stop} and num_timesteps={num_timesteps} are given"
+                raise TimeSeriesError(format_error(what, where=self._label, hint="give one of them"))
+            return read_count(num_timesteps, "num_timesteps", self._label), math.inf
+        stop = self._t_stop if t_stop is None else read_time(t_stop, "t_stop", self._label)
+        if stop < clock.origin:
+            what = f"t_stop={stop} s is earlier than t_start={clock.origin} s"
+            raise TimeSeriesError(format_error(what, where=self._label, hint="give t_stop or num_timesteps"))
+        rasters.check_size((stop - clock.origin) / clock.dt, 1, clock, self._label)
+        return clock.covering_steps(stop - clock.origin), stop
+
+    def _raster(self, clock: Clock, first: int, count: int, add_events: bool) -> rasters.Raster:
+        """The raster ``(count, num_channels)`` of the steps of a clock from ``first`` on."""
+        return self._fill(clock, first, count, add_events)
+
+    def _fill(
+        self,
+        clock: Clock,
+        first: int,
+        count: int,
+        add_events: bool,
+        asked: Integers | None = None,
+        stop: float = math.inf,
+    ) -> rasters.Raster:
+        """A raster of some channels, in ascending order, and of the events before ``stop``."""
+        shape = (count, self._num_channels if asked is None else len(asked))
+        rasters.check_size(*shape, clock, self._label)
+        range_, periodic = (self._t_start, self._t_stop), self._period is not None
+        steps, occurring = rasters.find_steps(self._times, range_, periodic, clock, (first, count), self._label)
+        rows, columns = steps - first if first else steps, self._channels[occurring.events]
+        if stop < math.inf and (self.periodic or stop < self._t_stop):
+            before = occurring.times(self._times, self.duration) < stop
+            rows, columns = rows[before], columns[before]
+        if asked is not None:
+            rows, columns = rasters.choose_columns(rows, columns, asked)
+        return rasters.make_raster(rows, columns, shape, add_events)
+
+    @staticmethod
+    def from_raster(
+        raster: Any,
+        dt: float = 1.0,
+        t_start: float = 0.0,
+        t_stop: float | None = None,
+        name: str | None = None,
+        periodic: bool = False,
+        num_channels: int | None = None,
+        spikes_at_bin_start: bool = False,
+    ) -> TSEvent:
+        """The events of a raster; :meth:`raster` with the same ``dt`` and ``t_start`` gives the same raster.
+
+        Args:
+            raster: ``(T, N)``, or ``(T,)`` for one channel: numbers of events, without their fractions, or bools. An
+                entry v gives v events at the same time.
+            dt: the length of a bin in seconds.
+            t_start: where the first bin starts, in seconds.
+            t_stop: in seconds; by default the end of the last bin.
+            name: for messages and plots.
+            periodic: whether the series repeats itself.
+            num_channels: by default N; more give channels without events.
+            spikes_at_bin_start: put events where their bin starts; else in its middle.
+
+        Raises:
+            SeriesTypeError: ``raster`` is no array of numbers.
+            TimeSeriesError: it has other dimensions, or an entry that is negative or not finite; ``dt``, ``t_start``,
+                ``t_stop`` or ``num_channels`` is out of range, or ``dt`` too small for floats near ``t_start``.
+        """
+        label = f"TSEvent {UNNAMED if name is None else name!r}"
+        clock = Clock(read_dt(dt, label), read_time(t_start, "t_start", label))
+        made = TSEvent._from_raster(raster, clock, name, True, spikes_at_bin_start)
+        made.periodic = bool(periodic)
+        if num_channels is not None:
+            made.num_channels = num_channels
+        if t_stop is not None:
+            made.t_stop = t_stop
+        return made
+
+    @classmethod
+    def _from_raster(
+        cls, raster: Any, clock: Clock, name: str | None, add_events: bool, spikes_at_bin_start: bool = False
+    ) -> Self:
+        """Events in the steps of a clock, from step 0 on; at most one an entry where ``add_events`` is off."""
+        made = cls(t_start=clock.origin, name=name)
+        array = rasters.read_raster(raster, made._label)
+        steps, channels = rasters.find_events(array, add_events, clock, made._label)
+        times = rasters.event_times(steps, len(array), clock, spikes_at_bin_start, made._label)
+        return made._with(times, channels, array.shape[1], (clock.origin, clock.time(len(array))))
+
+    # --- plots and text -----------------------------------------------------------------------------------------------
+    def plot(
+        self,
+        time_limits: tuple[float, float] | None = None,
+        target: Any = None,
+        channels: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Plot the events as points over time, one line a channel; needs Matplotlib.
+
+        Args:
+            time_limits: from when to when, in seconds; by default the range of the series.
+            target: the axes to draw into; by default the current ones.
+            channels: a channel, or several; by default all.
+            *args: of Matplotlib's ``scatter``.
+            **kwargs: of Matplotlib's ``scatter``.
+
+        Raises:
+            SeriesTypeError: ``time_limits`` is no pair, or ``target`` no axes.
+        """
+        from graphpool.timeseries.plotting import plot_events
+
+        return plot_events(self, time_limits, target, channels, *args, **kwargs)
+
+    def _lines(self) -> Iterable[str]:
+        return (f"{time}: \t {channel}" for time, channel in self)
+
+    def __repr__(self) -> str:
+        if self.isempty():
+            return f"Empty `TSEvent` object `{self.name}` from t={self._t_start} to t={self._t_stop}."
+        kind = "periodic" if self.periodic else "non-periodic"
+        counts = f"Channels: {self._num_channels}. Events: {len(self)}"
+        return f"{kind} `TSEvent` object `{self.name}` {self._shown_range()}. {counts}"
