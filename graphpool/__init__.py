@@ -14,6 +14,7 @@ Write one time step in plain NumPy; run it with NumPy, JAX or as a self-containe
 from graphpool import errors
 from graphpool.compile import compile, load
 from graphpool.parameters import Constant, Parameter, SimulationParameter, State
+from graphpool.timeseries import TimeSeries, TSContinuous, TSEvent
 from graphpool.trace import trace
 
 __version__ = "0.1.0"
@@ -23,6 +24,9 @@ __all__ = [
     "Parameter",
     "SimulationParameter",
     "State",
+    "TSContinuous",
+    "TSEvent",
+    "TimeSeries",
     "__version__",
     "compile",
     "errors",

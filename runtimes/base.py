@@ -149,6 +149,41 @@ class Runtime:
         self._handed = {}
         self._parameters_changed()
 
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Set parameters and states from one nested dict; those that it does not name stay.
+
+        Raises:
+            ParameterError: an unknown name, or a parameter that does not fit; nothing has changed then.
+            StateError: a state that does not fit; nothing has changed then.
+        """
+        flat = read_nested(attributes, "attribute", ParameterError)
+        names = {state.name for state in self.signature.states}
+        state = self._merged_state({name: item for name, item in flat.items() if name in names})
+        parameters = {name: item for name, item in flat.items() if name not in names}
+        if parameters:
+            self.set_parameters(nest(parameters))
+        self._state = state
+
+    def timed(self, *, dt: float | None = None, output_num: int = 0, add_events: bool = True) -> Any:
+        """This runtime with a clock: it takes and gives time series.
+
+        Args:
+            dt: the time step in seconds, for a model that has none.
+            output_num: which output becomes the series, where there are several.
+            add_events: whether several events of a channel within one step count as many.
+
+        Returns:
+            A :class:`~graphpool.nn.modules.timed_module.TimedModuleWrapper`; it holds this very runtime, whose state
+            carries over.
+
+        Raises:
+            ClockError: there is no dt, or another one.
+            ModuleError: the model has several inputs, or one whose sample is no vector.
+        """
+        from graphpool.nn.modules.timed_module import TimedModuleWrapper
+
+        return TimedModuleWrapper(self, output_num, dt, add_events)
+
     # --- the rest of the face --------------------------------------------------------------------------------------
     @property
     def signature(self) -> Signature:

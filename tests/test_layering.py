@@ -28,13 +28,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "graph": {"errors"},
     "ops": {"errors", "graph"},
     "functional": {"errors", "graph", "ops", "parameters"},
-    "timeseries": {"errors", "graph"},
+    "timeseries": {"errors"},
     "trace": {"errors", "nested", "graph", "ops", "parameters", "functional"},
     "passes": {"errors", "graph", "ops", "parameters"},
     "plan": {"errors", "graph", "ops", "parameters"},
     "artifact": {"errors", "graph", "plan"},
     "fingerprint": {"parameters", "trace"},
-    "nn": {"errors", "graph", "ops", "parameters", "functional", "timeseries"},
+    "nn": {"errors", "nested", "graph", "ops", "parameters", "functional", "timeseries"},
 }
 MAY_IMPORT["runtimes"] = set(MAY_IMPORT) - {"nn", "passes", "trace", "fingerprint"}
 MAY_IMPORT["compilers"] = set(MAY_IMPORT) - {"nn", "runtimes", "fingerprint"}
@@ -44,8 +44,8 @@ MAY_IMPORT["public"] = set(MAY_IMPORT) - {"compilers", "runtimes"}
 # Imported inside functions only: the targets are loaded when a network is compiled for one of them.
 LAZY = {("compile", "compilers"), ("compile", "runtimes")}
 
-# The one exception: calling a module compiles it. (file, group), inside functions only.
-EXCEPTIONS = {("graphpool/nn/modules/module.py", "compile")}
+# Two exceptions, inside functions only: calling a module compiles it; `run.timed()` makes a timed module.
+EXCEPTIONS = {("graphpool/nn/modules/module.py", "compile"), ("runtimes/base.py", "nn")}
 
 # An engine is imported only by the compiler and the runtime of its name, and never by the core.
 ENGINES = {"jax": "jax", "jaxlib": "jax", "onnx": "onnx", "onnxruntime": "onnx"}

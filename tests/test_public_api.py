@@ -14,6 +14,9 @@ PUBLIC = {
         "Parameter",
         "SimulationParameter",
         "State",
+        "TSContinuous",
+        "TSEvent",
+        "TimeSeries",
         "__version__",
         "compile",
         "errors",
@@ -22,6 +25,8 @@ PUBLIC = {
     ],
     "graphpool.errors": [
         "CausalityError",
+        "ChannelError",
+        "ClockError",
         "GraphError",
         "GraphpoolError",
         "GraphpoolWarning",
@@ -34,9 +39,12 @@ PUBLIC = {
         "PassError",
         "PlanError",
         "PrecisionWarning",
+        "SeriesTypeError",
         "StateError",
         "TargetError",
         "TimeConstantWarning",
+        "TimeSeriesError",
+        "TimeSeriesWarning",
         "TraceError",
         "TypeRuleError",
         "format_error",
@@ -44,7 +52,18 @@ PUBLIC = {
     ],
     "graphpool.functional": ["spike"],
     "graphpool.nn.combinators": ["Sequential"],
-    "graphpool.nn.modules": ["LIF", "Linear", "Module", "Rate"],
+    "graphpool.nn.modules": [
+        "LIF",
+        "LIFJax",
+        "Linear",
+        "LinearJax",
+        "Module",
+        "Rate",
+        "RateJax",
+        "TimedModule",
+        "TimedModuleWrapper",
+    ],
+    "graphpool.timeseries": ["TSContinuous", "TSEvent", "TimeSeries", "load_ts_from_file"],
 }
 
 FACE = [
@@ -57,12 +76,14 @@ FACE = [
     "reset_parameters",
     "reset_state",
     "save",
+    "set_attributes",
     "set_parameters",
     "set_state",
     "signature",
     "state",
     "step",
     "stream",
+    "timed",
 ]
 """What every runtime offers beside a call."""
 

@@ -51,6 +51,11 @@ class Sequential(Module):
         return () if size_in is None or size_out is None else (size_in, size_out)
 
     @property
+    def runtime_target(self) -> str:  # type: ignore[override]  # of each chain, not of the class
+        """The target of a call: that of the modules; JAX where some are for JAX."""
+        return next((one.runtime_target for one in self if one.runtime_target != "numpy"), "numpy")
+
+    @property
     def spiking_input(self) -> bool:
         """Whether the first module takes events."""
         return bool(self._children) and bool(self[0].spiking_input)

@@ -126,3 +126,9 @@ class LIF(Module):
 
     def _refused(self, what: str, hint: str) -> ModuleError:
         return ModuleError(format_error(what, where=self.class_name, hint=hint))
+
+
+class LIFJax(LIF):
+    """:class:`LIF`, run by JAX when it is called."""
+
+    runtime_target = "jax"

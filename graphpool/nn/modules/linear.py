@@ -26,6 +26,8 @@ class Linear(Module):
         has_bias: whether there are biases.
         weight_init_func: makes the weights from their shape.
         bias_init_func: makes the biases from their shape.
+        spiking_input: whether the input is events.
+        spiking_output: whether the output is events.
 
     Raises:
         ModuleError: ``shape`` does not have two sizes, or a value does not fit it.
@@ -42,8 +44,10 @@ class Linear(Module):
         has_bias: bool = False,
         weight_init_func: Initialiser = kaiming,
         bias_init_func: Initialiser = uniform_sqrt,
+        spiking_input: bool = False,
+        spiking_output: bool = False,
     ) -> None:
-        super().__init__(shape=shape)
+        super().__init__(shape, spiking_input, spiking_output)
         if len(self.shape) != 2:
             raise ModuleError(
                 format_error(f"the shape is {shape!r}", where=self.class_name, hint="give (inputs, outputs)")
@@ -59,3 +63,9 @@ class Linear(Module):
         if self.has_bias:
             y = y + self.bias
         return y
+
+
+class LinearJax(Linear):
+    """:class:`Linear`, run by JAX when it is called."""
+
+    runtime_target = "jax"

@@ -157,6 +157,25 @@ class Module(Registry):
         """Run a whole evolution: :meth:`evolve`."""
         return self.evolve(x, *args, **kwargs)
 
+    def timed(self, *, dt: float | None = None, output_num: int = 0, add_events: bool = True) -> Any:
+        """This module with a clock: it takes and gives time series.
+
+        Args:
+            dt: the time step in seconds, for a module that has none; it then gets this one.
+            output_num: which output becomes the series, where there are several.
+            add_events: whether several events of a channel within one step count as many.
+
+        Returns:
+            A :class:`~graphpool.nn.modules.timed_module.TimedModuleWrapper`; it holds this very module.
+
+        Raises:
+            ModuleError: the module is timed already.
+            ClockError: there is no dt, or several that differ.
+        """
+        from graphpool.nn.modules.timed_module import TimedModuleWrapper
+
+        return TimedModuleWrapper(self, output_num, dt, add_events)
+
     def record(self, name: str, value: Any) -> None:
         """Mark a value of a step, which ``record=True`` then shows; does nothing when the step runs as NumPy.
 
@@ -227,7 +246,7 @@ class Module(Registry):
         checked = list(self._checked(attributes, ""))
         changed: dict[int, tuple[Module, set[str]]] = {}
         for module, name, value in checked:
-            module._registry[name].value = value
+            module._store(name, value)
             changed.setdefault(id(module), (module, set()))[1].add(name)
         for module, names in changed.values():
             module._on_assigned(names)

@@ -27,12 +27,12 @@ SHORTEST_TAU = 10
 """In time steps."""
 
 
-def relu(x: Any, threshold: Any) -> Any:
+def H_ReLU(x: Any, threshold: Any) -> Any:
     """Rectification above a threshold."""
     return np.maximum(x - threshold, 0)
 
 
-ACTIVATIONS: dict[str, Callable[[Any, Any], Any]] = {"ReLU": relu}
+ACTIVATIONS: dict[str, Callable[[Any, Any], Any]] = {"ReLU": H_ReLU}
 
 
 def _default_tau(shape: Shape) -> Any:
@@ -57,6 +57,8 @@ class Rate(Module):
         has_rec: whether the outputs are fed back.
         activation_func: ``"ReLU"``, in any case.
         dt: the time step in seconds.
+        spiking_input: whether the input is events.
+        spiking_output: whether the output is events.
 
     Raises:
         ModuleError: inputs and outputs differ in number, ``w_rec`` without ``has_rec``, an unknown
@@ -82,8 +84,10 @@ class Rate(Module):
         has_rec: bool = False,
         activation_func: str = "ReLU",
         dt: Any = 1e-3,
+        spiking_input: bool = False,
+        spiking_output: bool = False,
     ) -> None:
-        super().__init__(shape=shape)
+        super().__init__(shape, spiking_input, spiking_output)
         if not self.shape or self.size_in != self.size_out or len(self.shape) > 2:
             raise self._refused(f"the shape is {shape!r}", "as many inputs as outputs: N or (N, N)")
         if w_rec is not None and not has_rec:
@@ -136,3 +140,9 @@ class Rate(Module):
                 TimeConstantWarning,
                 stacklevel=stacklevel,
             )
+
+
+class RateJax(Rate):
+    """:class:`Rate`, run by JAX when it is called."""
+
+    runtime_target = "jax"

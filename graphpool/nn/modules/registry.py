@@ -220,6 +220,10 @@ class Registry:
             # `self.v += x` ends in assigning the object that it has changed in place.
             attribute.value = attribute.accept_in_step(value, self._where(name))
 
+    def _store(self, name: str, value: Any) -> None:
+        """Give a registered attribute a value that it has accepted."""
+        self._registry[name].value = value
+
     def _on_assigned(self, names: Collection[str]) -> None:
         """Called after registered attributes have been given new values outside of steps."""
 

@@ -1,0 +1,64 @@
+"""How the ``evolve`` of a timed module runs: its clock, its input and its children around the user's code.
+
+A class writes ``evolve(self, ts_input, duration, num_timesteps, record=False, ...)`` for a span that is already
+settled. What is called is this wrapper, which settles it, moves the clock, and undoes everything where the user's code
+fails.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from graphpool.errors import ModuleError, format_error
+
+Evolve = Callable[..., tuple[Any, Any, Any]]
+
+_MARK = "__graphpool_evolve__"
+OPTIONS = ("kwargs_timeseries", "record")
+"""What a class may leave out of its ``evolve``; it is then not handed on."""
+
+
+def wrap_evolve(cls: type) -> None:
+    """Make ``cls.evolve`` keep the clock; once for each function, which stays reachable as ``__wrapped__``.
+
+    Raises:
+        ModuleError: ``evolve`` is no plain method.
+    """
+    raw = inspect.getattr_static(cls, "evolve")
+    if not inspect.isfunction(raw):
+        hint = "define a method: def evolve(self, ts_input, duration, num_timesteps, record=False): ..."
+        raise ModuleError(format_error(f"evolve is a {type(raw).__name__}", where=cls.__name__, hint=hint))
+    if getattr(raw, _MARK, None) is not raw:
+        setattr(cls, "evolve", _wrapped(raw))  # noqa: B010  (mypy knows no attribute evolve of a type)
+
+
+def _wrapped(raw: Evolve) -> Evolve:
+    taken = inspect.signature(raw).parameters.values()
+    takes_all = any(one.kind is one.VAR_KEYWORD for one in taken)
+    options = [name for name in OPTIONS if takes_all or name in {one.name for one in taken}]
+
+    @functools.wraps(raw)
+    def evolve(
+        self: Any,
+        ts_input: Any = None,
+        duration: float | None = None,
+        num_timesteps: int | None = None,
+        kwargs_timeseries: dict[str, Any] | None = None,
+        record: bool = False,
+        *args: Any,
+        **kwargs: Any,
+    ) -> tuple[Any, Any, Any]:
+        given = {"kwargs_timeseries": kwargs_timeseries, "record": record}
+        kwargs |= {name: given[name] for name in options}
+
+        def run(*span: Any) -> tuple[Any, Any, Any]:
+            return raw(self, *span, *args, **kwargs)
+
+        result: tuple[Any, Any, Any] = self._evolve_in_time(run, ts_input, duration, num_timesteps)
+        return result
+
+    setattr(evolve, _MARK, evolve)
+    return evolve

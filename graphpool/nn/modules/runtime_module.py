@@ -1,0 +1,119 @@
+"""A compiled runtime as a module, so that it can stand in a tree of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+from graphpool.errors import ModuleError, format_error
+from graphpool.nested import flatten, nest
+from graphpool.nn.modules.module import Module
+from graphpool.parameters import Parameter, RegisteredAttribute, Shape, SimulationParameter, State
+
+
+class RuntimeModule(Module):
+    """A runtime with one input as a module: its parameters and states are those of the runtime.
+
+    It is called what the runtime's class is called. Attributes of the runtime, and its parameters and states that are
+    in no submodule, are reachable through it.
+
+    Args:
+        runtime: a :class:`~graphpool.runtimes.base.Runtime`.
+
+    Raises:
+        ModuleError: the runtime has several inputs, or one whose sample is no vector.
+    """
+
+    dt: Any
+
+    def __init__(self, runtime: Any) -> None:
+        signature = runtime.signature
+        shapes = {port.name: port.type.shape for port in signature.inputs}
+        if [len(shape) for shape in shapes.values()] != [1]:
+            what = f"{signature.name} has the inputs {shapes}"
+            raise ModuleError(format_error(what, hint="a timed model has one input, a vector at each step"))
+        first, last = signature.inputs[0], signature.outputs[0]
+        size_out = last.type.shape[-1] if last.type.shape else 1
+        super().__init__((*first.type.shape, size_out), first.kind == "event", last.kind == "event")
+        self._runtime = runtime
+        if runtime.dt is not None:
+            self.dt = SimulationParameter(runtime.dt)
+
+    @property
+    def runtime(self) -> Any:
+        """The runtime."""
+        return self._runtime
+
+    @property
+    def class_name(self) -> str:
+        """The name of the runtime's class."""
+        return type(self._runtime).__name__ if "_runtime" in self.__dict__ else super().class_name
+
+    @property
+    def input_shapes(self) -> dict[str, Shape]:
+        """The shape of one sample of the input."""
+        return {port.name: port.type.shape for port in self._runtime.signature.inputs}
+
+    def evolve(self, input_data: Any, record: bool = False) -> tuple[Any, Any, Any]:
+        """Run a whole evolution; see :meth:`graphpool.runtimes.base.Runtime.__call__`."""
+        result: tuple[Any, Any, Any] = self._runtime(input_data, record=record)
+        return result
+
+    def reset_state(self) -> Self:
+        """Give every state its initial value."""
+        self._runtime.reset_state()
+        return self
+
+    def reset_parameters(self) -> Self:
+        """Give every parameter the value that it was compiled with."""
+        self._runtime.reset_parameters()
+        return self
+
+    # --- the parameters and states of the runtime ---------------------------------------------------------------------
+    def _nested(
+        self,
+        choose: Callable[[str, RegisteredAttribute], bool],
+        keep_empty: bool,
+        seen: set[int] | None = None,
+    ) -> dict[str, Any]:
+        chosen = {
+            path: value
+            for kind, values in ((Parameter, self._runtime.parameters()), (State, self._runtime.state()))
+            for path, value in flatten(values)
+            if choose(path.rpartition(".")[2], kind(value))
+        }
+        return super()._nested(choose, keep_empty, seen) | nest(chosen)
+
+    def _checked(self, attributes: Any, path: str) -> Iterator[tuple[Module, str, Any]]:
+        own: dict[str, Any] = {}
+        if isinstance(attributes, Mapping):
+            own = {name: value for name, value in attributes.items() if name in self._registry}
+            attributes = {name: value for name, value in attributes.items() if name not in own}
+        self._runtime.copy().set_attributes(attributes)
+        yield from super()._checked(own, path)
+        yield self, "", attributes
+
+    def _store(self, name: str, value: Any) -> None:
+        if name:
+            super()._store(name, value)
+        else:
+            self._runtime.set_attributes(value)
+
+    def _leaves(self) -> dict[str, Any]:
+        values = {**self._runtime.parameters(), **self._runtime.state()}
+        return {name: value for name, value in values.items() if not isinstance(value, Mapping)}
+
+    def _read_missing(self, name: str) -> Any:
+        if "_runtime" in self.__dict__ and not name.startswith("_"):
+            leaves = self._leaves()
+            if name in leaves:
+                return leaves[name]
+            if hasattr(self._runtime, name):
+                return getattr(self._runtime, name)
+        return super()._read_missing(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_runtime" in self.__dict__ and name in self._leaves():
+            self._runtime.set_attributes({name: value})
+        else:
+            super().__setattr__(name, value)

@@ -1,0 +1,543 @@
+"""Timed modules: the clock, series in and out, children that follow."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphpool import Parameter, SimulationParameter, State, TSContinuous, TSEvent
+from graphpool.errors import ClockError, ModuleError, SeriesTypeError, StateError, TimeSeriesError, TraceError
+from graphpool.nn.modules import LIF, Linear, Module, Rate, TimedModule
+
+RAMP = np.arange(30.0).reshape(10, 3)
+
+
+class Accumulate(Module):
+    """Adds up its input; exact, and sensitive to every row."""
+
+    def __init__(self, size: int = 3, dt: float = 0.1, **kwargs: Any) -> None:
+        super().__init__(size, **kwargs)
+        self.total = State(shape=size, init_func=np.zeros)
+        self.dt = SimulationParameter(dt)
+
+    def step(self, x: Any) -> Any:
+        self.total = self.total + x
+        return self.total
+
+
+class Network(TimedModule):
+    """Two timed children, and what its evolve was called with."""
+
+    def __init__(self, dt: float = 0.1, inner: float = 0.1) -> None:
+        super().__init__(dt, shape=(3, 3))
+        self.weight = Parameter(np.eye(3))
+        self.first = Accumulate(dt=dt).timed()
+        self.second = Accumulate(dt=inner).timed()
+        self.calls: list[Any] = []
+
+    def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False, **kwargs: Any) -> Any:
+        self.calls.append((ts_input, duration, num_timesteps))
+        x, _, _ = self.first(ts_input @ self.weight)
+        x, _, _ = self.second(x)
+        return x, {}, {}
+
+
+class Raster(TimedModule):
+    """Gives what it reads."""
+
+    def __init__(self, dt: float = 0.1, shape: Any = (3, 3), **kwargs: Any) -> None:
+        super().__init__(dt, shape=shape, **kwargs)
+
+    def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+        self.times, self.raster, self.steps = self._prepare_input(ts_input, duration, num_timesteps)
+        return self._gen_timeseries(self.raster), {}, {}
+
+
+def ramp(dt: float = 0.1, **kwargs: Any) -> TSContinuous:
+    return TSContinuous.from_clocked(RAMP, dt, name="ramp", **kwargs)
+
+
+def frozen(module: Any) -> Any:
+    """Everything that bad input must not change."""
+    return module.t, [child.t for child in module.modules().values() if hasattr(child, "t")], repr(module.state())
+
+
+# --- the clock --------------------------------------------------------------------------------------------------------
+def test_the_clock_counts_steps() -> None:
+    module = Raster()
+    for k in range(1, 12):
+        module(num_timesteps=1)
+        assert module.t == k / 10, "as people write it: 0.3, not 3 * 0.1"
+    module.t = 0.5
+    assert module.t == 0.5
+    module.t = 0.77
+    assert module.t == 0.7, "the step of that time"
+    assert module.reset_time() is module
+    assert module.t == 0
+
+
+def test_time_and_state_are_reset_separately_and_together() -> None:
+    network = Network()
+
+    def run() -> None:
+        network(ramp(), duration=0.3)
+
+    run()
+    network.reset_time()
+    assert (network.t, network.first.t, network.second.t) == (0, 0, 0)
+    assert network.state()["first"]["_module"]["total"].any(), "the state stays"
+    run()
+    network.reset_state()
+    assert (network.t, network.first.t) == (0.3, 0.3), "the time stays"
+    assert not network.state()["first"]["_module"]["total"].any()
+    run()
+    assert network.reset_all() is network
+    assert (network.t, network.second.t) == (0, 0)
+    assert not network.state()["second"]["_module"]["total"].any()
+
+
+def test_time_is_assigned_to_the_children_too() -> None:
+    network = Network(inner=0.05)
+    network.t = 2.3
+    assert (network.t, network.first.t, network.second.t) == (2.3, 2.3, 2.3)
+    for wrong in (np.nan, np.inf, "now", None):
+        with pytest.raises(TimeSeriesError, match="t is"):
+            network.t = wrong
+    assert network.t == 2.3
+
+
+def test_a_thousand_periods_of_a_periodic_ramp_are_read_without_one_wrong_sample() -> None:
+    module = Raster(1e-3, shape=1)
+    series = TSContinuous.from_clocked(np.arange(1000.0), dt=1e-3, periodic=True)
+    for start in (0, 1, 333, 999):
+        module.t = float(start)
+        output, _, _ = module(series)
+        np.testing.assert_array_equal(output.samples[:, 0], np.arange(1000.0))
+        assert output.t_start == start
+        assert module.t == start + 1
+
+
+# --- how long ---------------------------------------------------------------------------------------------------------
+def test_steps_go_before_duration_and_duration_before_the_series() -> None:
+    def steps(*args: Any, **kwargs: Any) -> int:
+        module = Raster()
+        module(*args, **kwargs)
+        return int(module.steps)
+
+    assert steps(ramp()) == 10
+    assert steps(ramp(), 0.5) == 5
+    assert steps(ramp(), 0.5, 2) == 2
+    assert steps(ramp(), duration=0.3) == 3, "although 3 * 0.1 > 0.3"
+    assert steps(ramp(), num_timesteps=np.int64(4)) == 4
+    assert steps(ramp(periodic=True)) == 10
+    assert steps(ramp(periodic=True), duration=2.5) == 25
+    assert steps(duration=0.7) == 7
+
+
+def test_a_tiny_dt_counts_as_well() -> None:
+    module = Raster(1e-7, shape=1)
+    module(duration=1e-6)
+    assert module.steps == 10
+
+
+def test_no_steps_give_an_empty_series() -> None:
+    for module in (Raster(), Accumulate().timed(), LIF(3).timed()):
+        output, _, _ = module(num_timesteps=0)
+        assert (len(output), output.num_channels, module.t) == (0, 3, 0)
+    module = Raster()
+    output, _, _ = module(np.zeros((0, 3)))
+    assert (len(output), output.num_channels) == (0, 3)
+
+
+def test_the_second_call_goes_on_in_the_series() -> None:
+    module = Raster()
+    first, _, _ = module(ramp(), duration=0.4)
+    second, _, _ = module(ramp())
+    np.testing.assert_array_equal(first.samples, RAMP[:4])
+    np.testing.assert_array_equal(second.samples, RAMP[4:])
+    assert (second.t_start, second.t_stop, module.t) == (0.4, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("span", [{"num_timesteps": -1}, {"num_timesteps": 1.5}, {"num_timesteps": True}])
+def test_a_wrong_number_of_steps_is_refused(span: Any) -> None:
+    with pytest.raises(ClockError, match="num_timesteps="):
+        Raster()(ramp(), **span)
+
+
+@pytest.mark.parametrize("duration", [-0.1, np.nan, "long"])
+def test_a_wrong_duration_is_refused(duration: Any) -> None:
+    with pytest.raises((ClockError, TimeSeriesError), match="duration"):
+        Raster()(ramp(), duration=duration)
+
+
+# --- series in --------------------------------------------------------------------------------------------------------
+def test_arrays_are_clocked_input_from_now_on() -> None:
+    for array in (RAMP, RAMP[None], RAMP.tolist(), RAMP.astype(int)):
+        module = Raster()
+        module.t = 5.0
+        output, _, _ = module(array)
+        np.testing.assert_array_equal(output.samples, RAMP)
+        assert (output.t_start, output.t_stop) == (5.0, 6.0)
+    module = Raster(shape=1)
+    assert module(RAMP[:, 0])[0].num_channels == 1
+    events = Raster(spiking_input=True)
+    events(np.array([[0, 2, 0], [1, 0, 0]]))
+    np.testing.assert_array_equal(events.raster, [[0, 2, 0], [1, 0, 0]])
+
+
+def test_nothing_is_silence() -> None:
+    module, events = Raster(), Raster(spiking_input=True)
+    for each in (module, events):
+        each(duration=0.3)
+        np.testing.assert_array_equal(each.raster, np.zeros((3, 3)))
+
+
+def test_a_network_is_handed_both_spans_and_a_series() -> None:
+    network = Network()
+    network(RAMP, num_timesteps=4)
+    series, duration, steps = network.calls[0]
+    assert isinstance(series, TSContinuous)
+    assert (duration, steps) == (pytest.approx(0.4), 4)
+
+
+def test_the_raster_of_a_user_is_the_user_s() -> None:
+    series = ramp()
+    module = Raster()
+    _, raster, _ = module._prepare_input(series)
+    raster[:] = 7
+    np.testing.assert_array_equal(series.samples, RAMP)
+
+
+def test_series_of_another_dt_are_read_at_the_steps() -> None:
+    module = Raster(0.3, shape=1)
+    output, _, _ = module(TSContinuous.from_clocked(np.arange(10.0), dt=0.1))
+    np.testing.assert_array_equal(output.samples[:, 0], [0, 3, 6])
+    module = Raster(0.1, shape=1)
+    output, _, _ = module(TSContinuous.from_clocked(np.arange(3.0), dt=0.3))
+    np.testing.assert_array_equal(output.samples[:, 0], [0, 0, 0, 1, 1, 1, 2, 2, 2])
+
+
+def test_one_channel_drives_all_inputs() -> None:
+    module = Raster()
+    module(TSContinuous.from_clocked([1.0, 2.0], dt=0.1))
+    np.testing.assert_array_equal(module.raster, [[1, 1, 1], [2, 2, 2]])
+
+
+def test_events_fall_into_the_bins_of_the_clock() -> None:
+    series = TSEvent([0.1, 0.15, 0.3, 0.3, 0.39], [0, 0, 1, 1, 2], t_start=0, t_stop=0.5, num_channels=3)
+    module = Raster(spiking_input=True)
+    module(series)
+    np.testing.assert_array_equal(module.raster, [[0, 0, 0], [2, 0, 0], [0, 0, 0], [0, 2, 1], [0, 0, 0]])
+    once = Raster(spiking_input=True, add_events=False)
+    once(series)
+    np.testing.assert_array_equal(once.raster, module.raster > 0)
+
+
+def test_the_time_trace_starts_where_it_is_told() -> None:
+    np.testing.assert_array_equal(Raster()._gen_time_trace(0.2, 3), [0.2, 0.3, 0.4])
+
+
+# --- series out -------------------------------------------------------------------------------------------------------
+def test_outputs_are_named_by_the_module() -> None:
+    module = Raster()
+    assert module(ramp())[0].name == "Output samples"
+    network = Network()
+    assert network(ramp())[0].name == "Output samples 'second'"
+    events = Raster(spiking_input=True, spiking_output=True)
+    assert events(np.eye(3))[0].name == "Output events"
+    named, _, _ = Accumulate().timed()(ramp(), kwargs_timeseries={"name": "sum", "interp_kind": "linear"})
+    assert (named.name, named.interp_kind) == ("sum", "linear")
+
+
+def test_events_come_out_in_the_middle_of_their_step() -> None:
+    module = Raster(spiking_input=True, spiking_output=True)
+    module.t = 0.5
+    output, _, _ = module(np.array([[0, 2, 0], [1, 0, 0]]))
+    np.testing.assert_allclose(output.times, [0.55, 0.55, 0.65])
+    np.testing.assert_array_equal(output.channels, [1, 1, 0])
+    assert (output.t_start, output.t_stop, output.num_channels) == (0.5, 0.7, 3)
+    once = Raster(spiking_output=True, add_events=False)
+    assert len(once(np.array([[0, 2, 0], [1, 0, 0]]))[0]) == 2
+
+
+def test_an_output_of_many_batches_is_no_series() -> None:
+    with pytest.raises(ModuleError, match=r"an output of shape \(2, 10, 3\)"):
+        Raster()._gen_timeseries(np.zeros((2, 10, 3)))
+
+
+# --- children ---------------------------------------------------------------------------------------------------------
+def test_children_follow_the_clock() -> None:
+    network = Network()
+    network(ramp(), duration=0.3)
+    assert (network.t, network.first.t, network.second.t) == (0.3, 0.3, 0.3)
+    whole, chunks = Network(), Network()
+    expected, _, _ = whole(ramp())
+    parts = [chunks(ramp(), num_timesteps=n)[0].samples for n in (3, 1, 6)]
+    np.testing.assert_array_equal(np.concatenate(parts), expected.samples)
+    np.testing.assert_array_equal(expected.samples, RAMP.cumsum(0).cumsum(0))
+
+
+def test_a_span_bounds_what_children_read_of_a_periodic_series() -> None:
+    network = Network()
+    output, _, _ = network(ramp(periodic=True), num_timesteps=13)
+    assert len(output) == 13
+    assert network.first.t == network.t == 1.3
+
+
+def test_a_child_that_was_elsewhere_comes_along() -> None:
+    network = Network()
+    network.first(ramp())
+    assert network.first.t == 1.0
+    network(ramp())
+    assert network.first.t == network.t == 1.0
+
+
+def test_a_child_that_joins_takes_the_time() -> None:
+    network = Network()
+    network.t = 3.0
+    network.third = Accumulate().timed()
+    assert network.third.t == 3.0
+
+
+def test_a_child_of_a_smaller_dt_takes_sub_steps() -> None:
+    network = Network(0.1, inner=0.025)
+    output, _, _ = network(ramp(), num_timesteps=2)
+    first = np.repeat(RAMP[:2].cumsum(0), 4, axis=0)
+    np.testing.assert_array_equal(output.samples, first.cumsum(0))
+    assert (len(output), output.t_stop, network.second.t) == (8, 0.2, 0.2)
+    network(ramp())
+    assert network.second.t == network.t == 1.0
+
+
+def test_a_dt_that_does_not_divide_is_refused() -> None:
+    with pytest.raises(ClockError, match=r"steps 0\.03 s, which does not divide dt=0\.1 s"):
+        Network(0.1, inner=0.03)
+    with pytest.raises(ClockError, match=r"steps 0\.2 s"):
+        Network(0.1, inner=0.2)
+    network = Network()
+    with pytest.raises(ClockError, match="does not divide dt=0.25"):
+        network.dt = 0.25
+    with pytest.raises(ClockError, match="does not divide dt=0.25"):
+        network.set_attributes({"dt": 0.25, "weight": np.zeros((3, 3))})
+    assert network.dt == 0.1 and network.weight.any()
+    network.dt = 0.2
+    output, _, _ = network(ramp())
+    assert (network.t, network.first.t) == (1.0, 1.0)
+    assert len(output) == 10
+    with pytest.raises(ClockError, match=r"reset_time\(\) first"):
+        network.dt = 0.1
+
+
+@pytest.mark.parametrize("dt", [0, -1e-3, np.nan, np.inf, "fast", None, True])
+def test_a_dt_is_a_positive_number(dt: Any) -> None:
+    with pytest.raises(TimeSeriesError, match="dt="):
+        Raster(dt)
+
+
+def test_low_level_children_take_one_step_a_row() -> None:
+    class Low(TimedModule):
+        def __init__(self) -> None:
+            super().__init__(0.1, shape=3)
+            self.inner = Accumulate(dt=1e-5)
+
+        def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+            _, raster, _ = self._prepare_input(ts_input, duration, num_timesteps)
+            output, state, recorded = self.inner(raster, record)
+            return self._gen_timeseries(output), {"inner": state}, {"inner": recorded}
+
+    module = Low()
+    output, state, recorded = module(ramp(), record=True)
+    np.testing.assert_array_equal(output.samples, RAMP.cumsum(0))
+    assert recorded["inner"]["total"].shape == (1, 10, 3)
+    module.reset_state()
+    module.set_attributes(state)
+    np.testing.assert_array_equal(module.inner.total, RAMP.sum(0))
+
+
+def test_a_child_evolves_once_in_an_evolution() -> None:
+    class Twice(Network):
+        def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+            self.first(ts_input)
+            return self.first(ts_input)
+
+    module = Twice()
+    before = frozen(module)
+    with pytest.raises(ClockError, match="stands at t=1.0 s already"):
+        module(ramp())
+    assert frozen(module) == before
+
+
+def test_children_may_go_in_pieces_but_not_too_far() -> None:
+    class Pieces(Network):
+        length = 0.5
+
+        def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+            head, _, _ = self.first(ts_input, duration=self.length)
+            tail, _, _ = self.first(ts_input, duration=self.length)
+            return head.append_t(tail), {}, {}
+
+    module = Pieces()
+    output, _, _ = module(ramp())
+    np.testing.assert_array_equal(output.samples, RAMP.cumsum(0))
+    module = Pieces()
+    module.length = 0.6
+    with pytest.raises(ClockError, match=r"6 steps from t=0\.6 s go beyond t=1\.0 s"):
+        module(ramp())
+
+
+def test_an_evolve_may_call_that_of_its_base() -> None:
+    class Louder(Network):
+        def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+            output, state, recorded = super().evolve(ts_input * 2.0, duration, num_timesteps, record)
+            return output, state, recorded
+
+    module = Louder()
+    output, _, _ = module(ramp())
+    np.testing.assert_array_equal(output.samples, 2 * RAMP.cumsum(0).cumsum(0))
+    assert module.t == 1.0, "one evolution moves the clock once"
+
+
+def test_nested_networks_follow_to_the_last() -> None:
+    class Outer(TimedModule):
+        def __init__(self) -> None:
+            super().__init__(0.2, shape=3)
+            self.network = Network(0.1, inner=0.05)
+
+        def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+            return self.network(ts_input)
+
+    module = Outer()
+    output, _, _ = module(ramp(), duration=0.4)
+    assert len(output) == 8
+    assert {module.t, module.network.t, module.network.first.t, module.network.second.t} == {0.4}
+    module.reset_time()
+    assert {module.t, module.network.t, module.network.first.t, module.network.second.t} == {0}
+
+
+# --- bad input changes nothing ----------------------------------------------------------------------------------------
+def wrong_inputs() -> dict[str, Any]:
+    return {
+        "ramp' ended at t=1.0 s": (ramp(), {}),
+        "neither an input nor a duration": (None, {}),
+        "takes TSContinuous": (TSEvent([0.1], t_stop=2.0, name="spikes"), {}),
+        "'wide' has 2 channels at t=1.0 s, the module takes 3": (
+            TSContinuous.from_clocked(np.zeros((20, 2)), 0.1, name="wide"), {}),
+        "'ramp'": (ramp(), {"duration": 0.5}),
+        "an input array of shape": (np.zeros((2, 10, 3)), {}),
+        "one input": ({"x": RAMP}, {}),
+        "dtype <U1": (["a", "b"], {}),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("message", list(wrong_inputs()))
+@pytest.mark.parametrize("make", [Network, lambda: Accumulate().timed(), Raster])
+def test_bad_input_changes_neither_clock_nor_state(message: str, make: Any) -> None:
+    module = make()
+    module(ramp())
+    before = frozen(module)
+    series, span = wrong_inputs()[message]
+    with pytest.raises((ClockError, SeriesTypeError, TimeSeriesError)) as failure:
+        module(series, **span)
+    assert message in str(failure.value)
+    assert frozen(module) == before
+
+
+def test_events_of_another_number_of_channels_are_refused() -> None:
+    module = Raster(spiking_input=True)
+    with pytest.raises(TimeSeriesError, match="'spikes' has 2 channels at t=0.0 s, the module takes 3"):
+        module(TSEvent([0.1], [1], t_stop=1.0, name="spikes"))
+    with pytest.raises(SeriesTypeError, match="takes TSEvent"):
+        module(ramp())
+    assert module.t == 0
+
+
+def test_a_failure_inside_undoes_what_has_run() -> None:
+    class Fails(Network):
+        def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+            self.first(ts_input)
+            raise KeyboardInterrupt
+
+    module = Fails()
+    before = frozen(module)
+    with pytest.raises(KeyboardInterrupt):
+        module(ramp())
+    assert frozen(module) == before
+    assert module.first(ramp())[0].t_start == 0.0, "and it is free to run again"
+
+
+def test_an_evolve_returns_three_things() -> None:
+    class Two(TimedModule):
+        def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any) -> Any:
+            return ts_input, {}
+
+    module = Two(0.1, shape=3)
+    with pytest.raises(ModuleError, match="return three things"):
+        module(ramp())
+    assert module.t == 0
+
+
+def test_a_class_without_evolve_says_what_to_write() -> None:
+    with pytest.raises(NotImplementedError, match="def evolve"):
+        TimedModule(0.1, shape=3)(ramp())
+
+
+def test_a_timed_module_does_not_run_inside_a_step() -> None:
+    class Wrong(Module):
+        def __init__(self) -> None:
+            super().__init__(3)
+            self.inner = Accumulate().timed()
+
+        def step(self, x: Any) -> Any:
+            return self.inner(x)
+
+    with pytest.raises(TraceError, match="inside a step"):
+        Wrong().step(np.zeros(3))
+    with pytest.raises(TraceError):
+        Wrong()(np.zeros((2, 3)))
+
+
+def test_the_clock_is_not_set_from_inside() -> None:
+    class Meddles(Network):
+        def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+            self.first.t = 7.0
+            return ts_input, {}, {}
+
+    with pytest.raises(ClockError, match="while the module evolves"):
+        Meddles()(ramp())
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, copy.copy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_copies_keep_clock_and_state_and_live_apart(duplicate: Any) -> None:
+    network = Network()
+    network(ramp(), duration=0.4)
+    other = duplicate(network)
+    expected, _, _ = network(ramp())
+    assert (other.t, other.first.t) == (0.4, 0.4)
+    found, _, _ = other(ramp())
+    np.testing.assert_array_equal(found.samples, expected.samples)
+
+
+def test_evolving_is_the_same_as_calling() -> None:
+    network = Network()
+    output, _, _ = network.evolve(ramp())
+    assert len(output) == 10 and network.t == 1.0
+
+
+def test_states_that_a_batch_left_are_named() -> None:
+    module = Accumulate()
+    module(np.zeros((2, 4, 3)))
+    timed = module.timed()
+    with pytest.raises(StateError, match="2 samples"):
+        timed(ramp())
+    assert timed.t == 0
+
+
+@pytest.mark.parametrize("module", [Rate(3).timed(), Linear((3, 2)).timed(dt=1e-3), LIF(3).timed()])
+def test_kinds_of_series_follow_the_module(module: Any) -> None:
+    assert module.input_type is TSContinuous
+    assert module.output_type is (TSEvent if isinstance(module.module, LIF) else TSContinuous)
