@@ -38,6 +38,8 @@ def test_the_demo_runs_from_the_shell_and_leaves_its_files(tmp_path: Path) -> No
     assert sorted(left) == [
         "graph.txt",
         "grasshopper.onnx",
+        "model1.npz",
+        "model2.npz",
         "plan.txt",
         "recording1.png",
         "recording2.png",
@@ -50,20 +52,24 @@ def test_the_demo_runs_from_the_shell_and_leaves_its_files(tmp_path: Path) -> No
     assert left["graph.txt"].read_text().startswith("graph AdaptiveNeuron(")
     assert "scan" in left["plan.txt"].read_text()
     results = left["results.txt"].read_text()
-    assert [results.count(f" {target} ") for target in ("numpy", "jax", "onnx")] == [2, 2, 2]
-    assert results.count("spike for spike") + results.count("parts at") == 4
+    assert [results.count(f" {target} ") for target in ("numpy", "jax", "onnx", "file")] == [2, 2, 2, 2]
+    assert results.count("spike for spike") == 6, "the same from every runtime, and from the file in blocks"
+    spikes = graphpool.TSEvent.load(left["model1.npz"])
+    assert len(spikes) > 10 and spikes.t_stop == pytest.approx(0.507375)
     assert "Coincidence" in done.stdout and "grasshopper.onnx" in done.stdout
 
 
 def test_the_recordings_are_there(recording: Any) -> None:
     for number in (1, 2):
         one = recording.load_recording(number)
-        assert one.stimulus.ndim == 1 and one.stimulus.dtype == np.float64
-        assert one.dt == pytest.approx(50e-6)
-        assert one.duration == pytest.approx(10, rel=1e-3)
-        assert np.all(np.diff(one.spike_times) > 0)
-        assert one.spike_times[0] >= 0
-        assert one.spike_times[-1] <= one.duration
+        assert (one.sound.num_channels, one.spikes.num_channels) == (1, 1)
+        assert one.dt == 50e-6
+        assert (one.sound.t_start, one.sound.t_stop) == (one.spikes.t_start, one.spikes.t_stop)
+        assert one.sound.duration == pytest.approx(10, rel=1e-3)
+        assert np.all(np.diff(one.spikes.times) > 0)
+        short = recording.load_recording(number, 0.5)
+        assert len(short.sound) == 10_000 and short.sound.t_stop == 0.5
+        np.testing.assert_array_equal(short.spikes.times, one.spikes.times[one.spikes.times < 0.5])
     with pytest.raises(ValueError, match="recordings 1 and 2, not 3"):
         recording.load_recording(3)
 

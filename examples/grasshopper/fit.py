@@ -26,15 +26,12 @@ from typing import Any
 import numpy as np
 from neuron import AdaptiveNeuron
 from numpy.typing import NDArray
-from recording import Recording, coincidence_factor, load_recording
+from recording import WINDOW, Recording, coincidence_factor, load_recording
 
 import graphpool
 
 Floats = NDArray[np.float64]
 Trains = list[NDArray[np.int64]]
-
-WINDOW = 2e-3
-"""Spikes at most this many seconds apart coincide."""
 
 THRESHOLD = 1.0
 """Fixed: gain, jump and threshold scaled alike give the same spikes, so it sets the unit of the membrane."""
@@ -112,25 +109,26 @@ def spike_steps(stimulus: Floats, dt: float, candidates: Floats) -> Trains:
 def best_shifts(recording: Recording, trains: Trains) -> Floats:
     """Latency in seconds at which each train has most spikes near one of the cell's, within `WINDOW`.
 
-    Counts are averaged over a millisecond of latencies: the middle of a plateau beats a lone peak.
+    A model's spike is in the middle of its step, as `TSEvent` has it. Counts are averaged over a millisecond of
+    latencies: the middle of a plateau beats a lone peak.
     """
     dt, reach = recording.dt, round(WINDOW / recording.dt)
     shifts = np.arange(round(LATENCIES[0] / dt), round(LATENCIES[1] / dt) + 1)
-    near = np.zeros(len(recording.stimulus) + shifts[-1] + 1)
-    for step in np.rint(recording.spike_times / dt).astype(int):
+    near = np.zeros(len(recording.sound.samples[:, 0]) + shifts[-1] + 1)
+    for step in np.rint(recording.spikes.times / dt).astype(int):
         near[max(step - reach, 0) : step + reach + 1] = 1
     average = np.full(21, 1 / 21)
     hits = [np.convolve(near[train[:, None] + shifts].sum(axis=0), average, "same") for train in trains]
-    best: Floats = shifts[np.argmax(hits, axis=1)] * dt
+    best: Floats = (shifts[np.argmax(hits, axis=1)] - 0.5) * dt
     return best
 
 
 def gammas(recording: Recording, trains: Trains, shifts: Floats) -> Floats:
     """Coincidence factor of each train, `shifts` seconds late; -1 for one too fast to have any."""
-    too_many = recording.duration / (2 * WINDOW)
+    too_many = recording.sound.duration / (2 * WINDOW)
     return np.array(
         [
-            coincidence_factor(train * recording.dt + shift, recording.spike_times, recording.duration, WINDOW)
+            coincidence_factor((train + 0.5) * recording.dt + shift, recording.spikes.times, recording.sound.duration)
             if len(train) < too_many
             else -1.0
             for train, shift in zip(trains, shifts, strict=True)
@@ -141,7 +139,7 @@ def gammas(recording: Recording, trains: Trains, shifts: Floats) -> Floats:
 def scores_of(recording: Recording, trains: Trains, shifts: Floats) -> Floats:
     """Coincidence factor of each train, less what its number of spikes is off beyond `RATE_TOLERANCE`."""
     counts = np.array([len(train) for train in trains])
-    off = np.abs(np.log(np.maximum(counts, 1) / len(recording.spike_times)))
+    off = np.abs(np.log(np.maximum(counts, 1) / len(recording.spikes.times)))
     loss: Floats = np.maximum(off - np.log1p(RATE_TOLERANCE), 0)
     return gammas(recording, trains, shifts) - loss
 
@@ -151,7 +149,7 @@ def search(recording: Recording, rng: np.random.Generator, track: Callable[[int]
     found, scores = np.empty((0, len(PRIOR))), np.empty(0)
     for turn in track(DRAW_PASSES + REFINE_PASSES):
         drawn = draw_prior(rng, BATCH) if turn < DRAW_PASSES else draw_near(rng, found[:ELITE], BATCH)
-        trains = spike_steps(recording.stimulus, recording.dt, np.exp(drawn))
+        trains = spike_steps(recording.sound.samples[:, 0], recording.dt, np.exp(drawn))
         new = scores_of(recording, trains, best_shifts(recording, trains))
         found, scores = np.concatenate([found, drawn]), np.concatenate([scores, new])
         order = np.argsort(-scores, kind="stable")
@@ -175,10 +173,10 @@ def most_robust(recording: Recording, rng: np.random.Generator, found: Floats) -
     """
     finalists = np.vstack([found[:ELITE].mean(axis=0), found[:FINALISTS]])
     rounded = round_digits(np.exp(finalists), recording.dt)
-    shifts = best_shifts(recording, spike_steps(recording.stimulus, recording.dt, rounded))
+    shifts = best_shifts(recording, spike_steps(recording.sound.samples[:, 0], recording.dt, rounded))
     noise = rng.normal(0, NEIGHBOUR_SPREAD, size=(NEIGHBOURS, *rounded.shape))
     around = (rounded * np.exp(noise)).reshape(-1, len(PRIOR))
-    trains = spike_steps(recording.stimulus, recording.dt, around)
+    trains = spike_steps(recording.sound.samples[:, 0], recording.dt, around)
     scores = scores_of(recording, trains, np.tile(shifts, NEIGHBOURS)).reshape(NEIGHBOURS, -1)
     best = int(np.argmax(scores.mean(axis=0)))
     values = [*rounded[best].tolist(), round(float(shifts[best]), 6)]
@@ -189,14 +187,14 @@ def evaluate(recording: Recording, fitted: dict[str, float], rng: np.random.Gene
     """Coincidence factor of the fitted model on a recording, of its neighbours, and numbers of spikes."""
     center = np.array([fitted[name] for name in PRIOR])
     noise = rng.normal(0, NEIGHBOUR_SPREAD, size=(NEIGHBOURS, len(PRIOR)))
-    trains = spike_steps(recording.stimulus, recording.dt, np.vstack([center, center * np.exp(noise)]))
+    trains = spike_steps(recording.sound.samples[:, 0], recording.dt, np.vstack([center, center * np.exp(noise)]))
     gamma = gammas(recording, trains, np.full(len(trains), fitted["shift"]))
     return {
         "coincidence_factor": round(float(gamma[0]), 4),
         "neighbours_mean": round(float(gamma[1:].mean()), 4),
         "neighbours_min": round(float(gamma[1:].min()), 4),
         "model_spikes": len(trains[0]),
-        "cell_spikes": len(recording.spike_times),
+        "cell_spikes": len(recording.spikes.times),
     }
 
 

@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from graphpool import TSContinuous, TSEvent
+
+WINDOW = 2e-3
+"""Spikes at most this many seconds apart coincide."""
 
 _MICROSECONDS = 1e6
 _ROUNDING = 1e-9
@@ -19,22 +24,20 @@ _ROUNDING = 1e-9
 
 
 class Recording(NamedTuple):
-    """One recording of stimulus and spikes.
+    """One recording: what went into the cell and what came out.
 
     Attributes:
-        stimulus: amplitude of the sound as a share of its largest, one value every `dt`, float64.
-        spike_times: the cell's spikes in seconds after the start of the stimulus, ascending, float64.
-        dt: seconds between two values of `stimulus`.
+        sound: amplitude of the sound as a share of its largest, one value every 50 us.
+        spikes: the cell's spikes, in seconds after the start of the sound.
     """
 
-    stimulus: NDArray[np.float64]
-    spike_times: NDArray[np.float64]
-    dt: float
+    sound: TSContinuous
+    spikes: TSEvent
 
     @property
-    def duration(self) -> float:
-        """Length of the stimulus in seconds."""
-        return len(self.stimulus) * self.dt
+    def dt(self) -> float:
+        """Seconds between two values of the sound."""
+        return self.sound.clock.dt
 
 
 def _data_folder() -> Path:
@@ -47,11 +50,12 @@ def _data_folder() -> Path:
     return Path(spec.origin).parent / "data"
 
 
-def load_recording(number: int) -> Recording:
+def load_recording(number: int, seconds: float | None = None) -> Recording:
     """Load recording 1 (sound with fluctuations up to 200 Hz) or 2 (up to 800 Hz).
 
     Args:
         number: 1 or 2.
+        seconds: only so much of its beginning.
 
     Raises:
         ValueError: if `number` is neither 1 nor 2.
@@ -61,16 +65,17 @@ def load_recording(number: int) -> Recording:
         raise ValueError(f"there are recordings 1 and 2, not {number!r}")
     folder = _data_folder()
     samples = np.loadtxt(folder / f"grasshopper_stimulus{number}.txt")
-    spikes = np.loadtxt(folder / f"grasshopper_spike_times{number}.txt")
+    times = np.loadtxt(folder / f"grasshopper_spike_times{number}.txt")
     start, dt = samples[0, 0], samples[1, 0] - samples[0, 0]
-    return Recording(
-        stimulus=np.ascontiguousarray(samples[:, 1]),
-        spike_times=(spikes - start) / _MICROSECONDS,
-        dt=float(dt) / _MICROSECONDS,
-    )
+    sound = TSContinuous.from_clocked(samples[:, 1], dt=float(dt) / _MICROSECONDS, name="sound")
+    sound.units = "share of largest"
+    spikes = TSEvent((times - start) / _MICROSECONDS, t_start=0.0, t_stop=sound.t_stop, name="cell")
+    if seconds is None:
+        return Recording(sound, spikes)
+    return Recording(sound.clip(t_stop=seconds, include_stop=False), spikes.clip(t_stop=seconds))
 
 
-def match_spikes(model_times: ArrayLike, cell_times: ArrayLike, window: float = 2e-3) -> list[tuple[int, int]]:
+def match_spikes(model_times: ArrayLike, cell_times: ArrayLike, window: float = WINDOW) -> list[tuple[int, int]]:
     """Match spikes of two trains one to one, at most `window` apart, as many as can be.
 
     Goes through both trains in order of time and pairs the two earliest unmatched spikes if they are within
@@ -100,7 +105,7 @@ def match_spikes(model_times: ArrayLike, cell_times: ArrayLike, window: float = 
     return pairs
 
 
-def coincidence_factor(model_times: ArrayLike, cell_times: ArrayLike, duration: float, window: float = 2e-3) -> float:
+def coincidence_factor(model_times: ArrayLike, cell_times: ArrayLike, duration: float, window: float = WINDOW) -> float:
     """Coincidence factor Gamma of a model's spikes with a cell's: 1 is perfect, 0 is chance.
 
     Gamma = (N_coinc - <N_coinc>) / (0.5 (N_data + N_model)) / (1 - 2 nu window), where N_coinc counts the
@@ -132,3 +137,8 @@ def coincidence_factor(model_times: ArrayLike, cell_times: ArrayLike, duration: 
         raise ValueError(f"the model's {n_model / duration:.0f} spikes per second fill every window of {window} s")
     coincident = len(match_spikes(model_times, cell_times, window))
     return (coincident - by_chance * n_cell) / (0.5 * (n_cell + n_model)) / (1 - by_chance)
+
+
+def coincidence(model: TSEvent, cell: TSEvent) -> float:
+    """The coincidence factor of two series of events, over the cell's duration."""
+    return coincidence_factor(model.times, cell.times, cell.duration, WINDOW)

@@ -2,7 +2,7 @@
 
 Outputs are proved equal before anything is timed. Contestants run interleaved, several rounds in one process, each
 after an untimed call; figures are medians over rounds, ratios are medians of per-round ratios with their smallest and
-largest. Also: how long importing, tracing and planning take.
+largest. Also: what time series cost, and how long importing, tracing and planning take.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
+from series import SERIES
+from timing import ROUNDS, Contestant, measure, report
 
 import graphpool
 from graphpool.nn.combinators import Sequential
@@ -24,9 +25,7 @@ from graphpool.nn.modules import LIF, Linear, Rate
 from graphpool.passes import FLOAT32, run_passes
 from graphpool.plan import make_plan
 
-ROUNDS = 7
 TARGETS = ("numpy", "jax", "onnx")
-Contestant = Callable[[], Any]
 
 
 def spiking(n: int) -> Any:
@@ -86,31 +85,6 @@ def agreement(outputs: dict[str, Any]) -> str:
     return f"at most {worst:.2%} of the outputs differ"
 
 
-def measure(found: dict[str, Contestant]) -> dict[str, list[float]]:
-    """Seconds of each contestant in each round."""
-    seconds: dict[str, list[float]] = {name: [] for name in found}
-    for _ in range(ROUNDS):
-        for name, contestant in found.items():
-            contestant()
-            start = time.perf_counter()
-            contestant()
-            seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
-def report(console: Console, title: str, seconds: dict[str, list[float]], same: str) -> None:
-    """A table of one workload: milliseconds, and the ratio to the first row."""
-    table = Table(title=f"{title} ({same})")
-    for heading in ("contestant", "ms", "ratio to the first", "smallest to largest"):
-        table.add_column(heading, no_wrap=True)
-    first = np.array(next(iter(seconds.values())))
-    for name, rounds in seconds.items():
-        ratios = np.array(rounds) / first
-        spread = f"{ratios.min():.2f} to {ratios.max():.2f}"
-        table.add_row(name, f"{1e3 * np.median(rounds):.2f}", f"{np.median(ratios):.2f}", spread)
-    console.print(table)
-
-
 def start_up(console: Console) -> None:
     """Importing in a fresh process, and tracing and planning by depth."""
     command = "import time; t = time.perf_counter(); import graphpool; print(time.perf_counter() - t)"
@@ -132,6 +106,9 @@ def main() -> None:
         found = contestants(make, x)
         same = agreement({name: contestant() for name, contestant in found.items()})
         report(console, title, measure(found), same)
+    for title, make in track(SERIES.items(), description="time series"):
+        found = make()
+        report(console, title, measure(found), "equal")
 
 
 if __name__ == "__main__":
