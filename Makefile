@@ -37,8 +37,9 @@ typecheck: $(INSTALLED) ## Check the types of the package as users get it
 bench: $(INSTALLED) ## Measure the speed of every runtime
 	$(BIN)/python tests/bench/run.py $(ARGS)
 
-docs: $(INSTALLED) ## Write docs/ops.md from the op table
+docs: $(INSTALLED) ## Write docs/ops.md from the op table, docs/errors.md by running its code
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/generate_errors.py
 
 golden: $(INSTALLED) ## Rewrite the golden files; read the diff before you keep it
 	$(PYTEST) tests/golden --rewrite-goldens $(ARGS)

@@ -6,17 +6,29 @@ come through the same door as those of other packages.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from graphpool.errors import LoweringError, format_error
+from graphpool.errors import LoweringError, TargetError, format_error
 from graphpool.graph import LEAF_OPS, Graph
 from graphpool.graph.text import describe
 from graphpool.graph.types import SHORT_NAMES, dtype_name
-from graphpool.plan import Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Option:
+    """Something that ``compile(module, target, name=value)`` may choose of a target.
+
+    Attributes:
+        name: the keyword.
+        values: what may be chosen; the first is the default.
+    """
+
+    name: str
+    values: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -25,15 +37,35 @@ class Target:
 
     Attributes:
         name: what ``compile(module, name)`` says.
-        build: turns a plan into the target's program; a function of a module, so that artifacts pickle.
+        build: turns a plan into the target's program, with the options as keywords; a function of a module, so that
+            artifacts pickle.
         runtime: the runtime's class, as ``package.module:Class``; loaded when needed.
         pure: whether its runtime also wants the plans in 32 bit for pure functions of the parameters.
+        options: what ``compile`` may choose of it.
     """
 
     name: str
-    build: Callable[[Plan], Any]
+    build: Callable[..., Any]
     runtime: str
     pure: bool = False
+    options: tuple[Option, ...] = ()
+
+    def read_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All options of the target: those given, the others at their defaults.
+
+        Raises:
+            TargetError: the target has no such option, or the option no such value; lists those that there are.
+        """
+        known = {option.name: option for option in self.options}
+        for name, value in given.items():
+            if name not in known:
+                there = ", ".join(f"{one.name}={'|'.join(map(repr, one.values))}" for one in self.options) or "none"
+                what = f"target {self.name!r} has no option {name!r}"
+                raise TargetError(format_error(what, hint=f"its options are: {there}"))
+            if not any(type(value) is type(other) and value == other for other in known[name].values):
+                choices = ", ".join(map(repr, known[name].values))
+                raise TargetError(format_error(f"{name}={value!r} for target {self.name!r}", hint=f"one of {choices}"))
+        return {option.name: given.get(option.name, option.values[0]) for option in self.options}
 
 
 class Lowerings(Generic[F]):

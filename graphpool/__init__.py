@@ -14,6 +14,7 @@ Write one time step in plain NumPy; run it with NumPy, JAX or as a self-containe
 from graphpool import errors
 from graphpool.compile import compile, load
 from graphpool.parameters import Constant, Parameter, SimulationParameter, State
+from graphpool.reading import parse_graph
 from graphpool.timeseries import TimeSeries, TSContinuous, TSEvent
 from graphpool.trace import trace
 
@@ -31,5 +32,6 @@ __all__ = [
     "compile",
     "errors",
     "load",
+    "parse_graph",
     "trace",
 ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphpool.graph import Graph, Literal, TensorType, Value
+from graphpool.graph import SAMPLE, Graph, Literal, TensorType, Value
 from graphpool.plan import Plan
 
 FORMAT_VERSION = 1
@@ -29,6 +29,7 @@ class StateSignature:
     name: str
     type: TensorType
     init: Literal
+    family: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class ParamSignature:
 
     name: str
     type: TensorType
+    family: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Signature:
         dt: the time step in seconds, or None.
         inputs, outputs, states, params: the ports, in order. An ``.onnx`` file has no parameters to set.
         records: the values that ``record=True`` returns.
+        takes_sample: whether a run has noise, which depends on the number of the sample.
         format_version: the version of this layout.
     """
 
@@ -58,6 +61,7 @@ class Signature:
     states: tuple[StateSignature, ...]
     params: tuple[ParamSignature, ...] = ()
     records: tuple[PortSignature, ...] = ()
+    takes_sample: bool = False
     format_version: int = FORMAT_VERSION
 
 
@@ -66,11 +70,12 @@ def signature_of(graph: Graph) -> Signature:
     return Signature(
         name=graph.name,
         dt=graph.dt,
-        inputs=tuple(PortSignature(p.name, graph.type(p.value), p.kind) for p in graph.inputs),
+        inputs=tuple(PortSignature(p.name, graph.type(p.value), p.kind) for p in graph.inputs if p.kind != SAMPLE),
         outputs=tuple(PortSignature(o.name, graph.type(o.value), o.kind) for o in graph.outputs),
         states=tuple(StateSignature(s.name, graph.type(s.current), s.init) for s in graph.states),
         params=tuple(ParamSignature(p.name, graph.type(p.value)) for p in graph.params),
         records=tuple(PortSignature(r.name, graph.type(r.value)) for r in graph.records),
+        takes_sample=any(port.kind == SAMPLE for port in graph.inputs),
     )
 
 
@@ -100,7 +105,9 @@ class Artifact:
     """A compiled model.
 
     ``build`` turns a plan into the target's program; runtimes call it when a program is first needed. It is a function
-    of a module, so that artifacts pickle. ``notes`` is what the passes have to say.
+    of a module, or one with the options bound to it, so that artifacts pickle. ``notes`` is what the passes have to
+    say, ``options`` what was chosen of the target, ``dtype`` that of the streams. ``source`` is the graph before all
+    passes; a loaded ``.onnx`` model has none.
     """
 
     target: str
@@ -108,3 +115,6 @@ class Artifact:
     plans: Plans
     build: Callable[[Plan], Any]
     notes: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    dtype: str = "float32"
+    source: Graph | None = None

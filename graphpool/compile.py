@@ -9,6 +9,9 @@ from __future__ import annotations
 import importlib
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +19,11 @@ import numpy.typing as npt
 
 from graphpool.artifact import Artifact, Plans, signature_of
 from graphpool.errors import (
+    GraphpoolError,
     InputError,
+    LoweringError,
     MissingExtraError,
+    ModelFileError,
     ModuleError,
     ParameterError,
     TargetError,
@@ -25,13 +31,17 @@ from graphpool.errors import (
     missing_extra,
 )
 from graphpool.fingerprint import fingerprint
-from graphpool.graph import Graph
+from graphpool.graph import Graph, verify
+from graphpool.graph.files import SUFFIX, read_model
 from graphpool.graph.types import Array, Shape
-from graphpool.nested import flatten, nest
+from graphpool.nested import flatten, join_path, nest
+from graphpool.ops import infer_type
 from graphpool.parameters import Parameter, State
 from graphpool.passes import PIPELINES, DeadCode, Observer, demote_everything, run_passes
-from graphpool.plan import Hoist, make_plan
+from graphpool.plan import HOISTS, Hoist, make_plan
+from graphpool.reading import infer_checked
 from graphpool.trace import trace, walk
+from graphpool.trace.probes import probe_graph, read_probes
 
 ENTRY_POINT_GROUP = "graphpool.targets"
 DTYPES = ("float32", "float64")
@@ -49,9 +59,12 @@ def compile(
     dtype: npt.DTypeLike = "float32",
     hoist: Hoist = "always",
     input_shapes: Mapping[str, Shape] | None = None,
-    parameters: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | str | None = None,
     state: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    probes: Sequence[str] | str = (),
     observers: Sequence[Observer] = (),
+    **options: Any,
 ) -> Any:
     """Compile a module, or a graph, for a target.
 
@@ -65,42 +78,76 @@ def compile(
         hoist: ``"always"`` runs outside of the time loop whatever lies on no cycle through a state; ``"never"`` runs
             everything inside.
         input_shapes: the shape of one sample by name of step's argument, where ``(size_in,)`` is not meant.
-        parameters: nested values that replace those of the module; a graph with parameters needs all of them.
+        parameters: nested values that replace those of the module; a graph with parameters needs all of them. Text is
+            an option of the target: ``parameters="inputs"`` of ONNX.
         state: nested values that replace those of the module (for a graph, the initial ones).
+        seed: of all noise in the module, in place of the seeds that its modules have.
+        probes: what ``record=True`` also returns, by name or glob: ``"1_LIF.output"`` is what the step of that module
+            returns, ``"*.output"`` that of all; recorded values and states have names, too.
         observers: called after each pass with the pass, the graph before it and its result.
+        options: of the target. ONNX has ``loop="Scan" | "Loop"``, ``parameters="constants" | "inputs"`` and
+            ``states="broadcast" | "batched"``.
 
     Returns:
         A :class:`~graphpool.runtimes.base.Runtime`.
 
     Raises:
-        TargetError: an unknown target or option.
+        TargetError: an unknown target or option, or a probe that means nothing.
         MissingExtraError: the target's packages are not installed; names the extra.
         ModuleError: ``net`` is neither a module nor a graph.
+        GraphError: the graph is malformed.
         TraceError: the step cannot become a graph.
         LoweringError: the target cannot run the graph.
         ParameterError: a bare graph without values for its parameters, or a value that does not fit.
         StateError: a state that does not fit.
     """
     description = load_target(target)
+    if isinstance(parameters, str):
+        options, parameters = {**options, "parameters": parameters}, None
+    options = description.read_options(options)
     dtype = _read_dtype(dtype)
     given = _flat_parameters(parameters)
     values: dict[str, Array] = {}
     states: dict[str, Array] = {}
     if isinstance(net, Graph):
-        _check_all_given(net, given)
-        graph = net
+        verify(net, infer_type)
+        if options.get("parameters") != "inputs":
+            _check_all_given(net, given)
+        graph = probe_graph(net, read_probes(probes))
     else:
         _check_module(net)
-        graph, (values, states) = trace(net, input_shapes), module_values(net)
-    artifact = make_artifact(graph, description, dtype, hoist, observers)
+        graph, (values, states) = _trace_with_seed(net, input_shapes, seed, probes), module_values(net)
+    artifact = make_artifact(graph, description, dtype, hoist, observers, options)
+    if not isinstance(net, Graph):
+        artifact = _with_families(artifact, module_families(net))
     runtime = _load_attribute(description.runtime, target)(artifact, values | given, states)
     if state:
         runtime.set_state(state)
     return runtime
 
 
-def make_artifact(graph: Graph, target: Any, dtype: str, hoist: Hoist, observers: Sequence[Observer] = ()) -> Artifact:
+def _trace_with_seed(
+    net: Any, input_shapes: Mapping[str, Shape] | None, seed: int | None, probes: Sequence[str] | str
+) -> Graph:
+    from graphpool.nn.modules.noise import common_seed, read_seed
+
+    token = common_seed.set(None if seed is None else read_seed(seed))
+    try:
+        return trace(net, input_shapes, probes=probes)
+    finally:
+        common_seed.reset(token)
+
+
+def make_artifact(
+    graph: Graph,
+    target: Any,
+    dtype: str,
+    hoist: Hoist,
+    observers: Sequence[Observer] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Artifact:
     """Run the passes, make the plans, and compile the main one to see that the target can run it."""
+    build = partial(target.build, **options) if options else target.build
     recorded, notes = run_passes(graph, PIPELINES[dtype], observers)
     silent, _ = run_passes(recorded.replace(records=()), (DeadCode(),))
     pure, pure_values, pure_notes = demote_everything(recorded) if target.pure else (None, {}, ())
@@ -112,9 +159,9 @@ def make_artifact(graph: Graph, target: Any, dtype: str, hoist: Hoist, observers
         pure_step=make_plan(pure, hoist, one_step=True) if pure else None,
         pure_values=pure_values,
     )
-    target.build(plans.record)
+    build(plans.record)
     said = (*map(str, notes), *(f"pure functions: {note}" for note in pure_notes))
-    return Artifact(target.name, signature_of(recorded), plans, target.build, said)
+    return Artifact(target.name, signature_of(recorded), plans, build, said, dict(options or {}), dtype, graph)
 
 
 def _read_dtype(dtype: npt.DTypeLike) -> str:
@@ -165,20 +212,66 @@ def _not_installed(target: str, error: ModuleNotFoundError) -> MissingExtraError
     return MissingExtraError(f"target {target!r} needs the package {package!r}, which is not installed")
 
 
-def load(path: Any) -> Any:
-    """Load an ``.onnx`` model that graphpool has written.
+def load(path: Any, target: str | None = None, **options: Any) -> Any:
+    """Load a model from a ``.gpz`` file, for any target, or an ``.onnx`` model that graphpool has written.
+
+    Files are read with suspicion: nothing of them is executed, and nothing is allocated that they do not hold.
 
     Args:
-        path: the file.
+        path: the file; one that does not end in ``.gpz`` is read as an ONNX model.
+        target: what a ``.gpz`` file is compiled for, ``"numpy"`` by default. An ONNX model runs on ``"onnx"`` alone.
+        options: of :func:`compile`, for a ``.gpz`` file; dtype and hoist are by default those that it was saved with.
 
     Returns:
-        A runtime at the initial state. It has no parameters to set.
+        A runtime. That of a ``.gpz`` file has the parameters and the state that were saved; that of an ONNX model
+        stands at its initial state, and has no parameters to set.
 
     Raises:
-        ModelFileError: the file is no ONNX model, or none of graphpool's.
-        MissingExtraError: onnxruntime is not installed.
+        ModelFileError: the file cannot be read, is damaged, or is none of graphpool's.
+        TargetError: an unknown target or option.
+        LoweringError: the target cannot run the model.
+        MissingExtraError: the target's packages are not installed.
     """
+    if Path(path).suffix == SUFFIX:
+        return _load_model(path, "numpy" if target is None else target, options)
+    if target not in (None, "onnx") or options:
+        what = f"{str(path)!r} is an ONNX model: it runs on 'onnx', as it was compiled"
+        raise TargetError(format_error(what, hint='save("net.gpz") writes a model that compiles again'))
     return _load_attribute("graphpool.runtimes.onnx:load", "onnx")(path)
+
+
+def _load_model(path: Any, target: str, options: Mapping[str, Any]) -> Any:
+    model = read_model(path, infer_checked)
+    chosen = {"dtype": "float32", "hoist": "always"} | model.settings
+    if chosen["dtype"] not in DTYPES or chosen["hoist"] not in HOISTS:
+        raise ModelFileError(f"{str(path)!r} was compiled with {chosen}, which this graphpool does not know")
+    try:
+        values = {"parameters": model.parameters, "state": model.state}
+        runtime = compile(model.graph, target, **{**chosen, **values, **options})
+    except (TargetError, LoweringError, MissingExtraError):
+        raise
+    except (GraphpoolError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # The file's graph fits the type rules; what else an op may meet when constants are folded, nobody says.
+        raise ModelFileError(f"{str(path)!r} does not compile: {type(error).__name__}: {error}") from error
+    runtime.artifact = _with_families(runtime.artifact, model.families)
+    return runtime
+
+
+def _with_families(artifact: Artifact, families: Mapping[str, str | None]) -> Artifact:
+    """A graph knows no families of parameters and states."""
+    signature = artifact.signature
+    params = tuple(replace(entry, family=families.get(entry.name)) for entry in signature.params)
+    states = tuple(replace(entry, family=families.get(entry.name)) for entry in signature.states)
+    return replace(artifact, signature=replace(signature, params=params, states=states))
+
+
+def module_families(module: Any) -> dict[str, str | None]:
+    """The families of all parameters and all states of a module by dotted path."""
+    return {
+        join_path(path, name): child._registered(name).family
+        for path, child in walk(module)
+        for name in child._registered_names()
+    }
 
 
 def module_values(module: Any) -> tuple[dict[str, Array], dict[str, Array]]:

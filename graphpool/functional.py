@@ -1,6 +1,6 @@
-"""What NumPy lacks: functions for a ``step`` that name one row of the op table each.
+"""What NumPy lacks: functions for a ``step``. They run on plain arrays, too, so a ``step`` stays plain NumPy.
 
-They run on plain arrays, too, so a ``step`` stays plain NumPy.
+``spike`` is a row of the op table; the others are written with NumPy's functions.
 """
 
 from __future__ import annotations
@@ -37,3 +37,78 @@ def spike(v: Any, threshold: Any, *, window: float = 0.5, max_spikes: float = ma
         Counts, in the float dtype of the operands. Where differentiated, :math:`ds/dv = [v \ge h - w] / h`.
     """
     return _apply("spike", (v, threshold), {"window": float(window), "max_spikes": float(max_spikes)})
+
+
+def _as_float(x: Any) -> Any:
+    array = x if hasattr(type(x), "__graphpool_apply__") else np.asarray(x)
+    return array if array.dtype.kind == "f" else array.astype(FLOAT64)
+
+
+def sigmoid(x: Any) -> Any:
+    r"""The logistic function :math:`1 / (1 + e^{-x})`, through the hyperbolic tangent: it never overflows.
+
+    Args:
+        x: any shape; integers and bools become float64.
+
+    Returns:
+        Values from 0 to 1, of the shape and the float dtype of ``x``, exact to about 1e-16 (absolute) in float64.
+    """
+    return 0.5 * np.tanh(0.5 * _as_float(x)) + 0.5
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    r"""Positive numbers that sum to 1 along an axis: :math:`e^{x_i} / \sum_j e^{x_j}`. It never overflows.
+
+    Args:
+        x: at least one axis; integers and bools become float64.
+        axis: an axis of one sample at one step; the last one by default.
+
+    Returns:
+        The shape and the float dtype of ``x``.
+    """
+    x = _as_float(x)
+    powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return powers / np.sum(powers, axis=axis, keepdims=True)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    r"""The logarithm of :func:`softmax`, :math:`x_i - \log \sum_j e^{x_j}`, also where that is too small for a float.
+
+    Args:
+        x: at least one axis; integers and bools become float64.
+        axis: an axis of one sample at one step; the last one by default.
+
+    Returns:
+        The shape and the float dtype of ``x``.
+    """
+    x = _as_float(x)
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def one_hot(index: Any, depth: int, dtype: Any = FLOAT64) -> Any:
+    """1 at the place that an integer names, 0 elsewhere; all 0 for an integer outside of 0 to ``depth - 1``.
+
+    Args:
+        index: integers of any shape.
+        depth: the length of the new last axis.
+        dtype: of the result.
+
+    Returns:
+        An array of shape ``(*index.shape, depth)``.
+    """
+    return np.equal(np.expand_dims(index, -1), np.arange(depth)).astype(dtype)
+
+
+def delay(buffer: Any, x: Any) -> tuple[Any, Any]:
+    """A delay line: ``late, self.buffer = delay(self.buffer, x)`` gives x as it was k steps ago.
+
+    Args:
+        buffer: a state of shape ``(k, *x.shape)``, k >= 1, oldest first. Its first value is what comes out before
+            the first x does.
+        x: the value of this step.
+
+    Returns:
+        The value of k steps ago, and the buffer of the next step.
+    """
+    return buffer[0], np.concatenate([buffer[1:], np.expand_dims(x, 0)])

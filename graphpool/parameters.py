@@ -47,6 +47,12 @@ class TraceHooks(Protocol):
     def record(self, module: Any, name: str, value: Any) -> None:
         """Mark a value that ``record=True`` shows."""
 
+    def path(self, module: Any) -> str:
+        """The dotted path of ``module`` in the traced tree."""
+
+    def noise(self, count: Any, key: tuple[int, int], shape: Shape) -> Any:
+        """Standard normal noise at a traced count of draws."""
+
     def call_step(self, module: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run ``step``, the bound and unwrapped step of ``module``, as part of the trace."""
 
@@ -131,11 +137,8 @@ def cast_same_kind(array: Array, dtype: np.dtype[Any], where: str, error: type[G
         GraphpoolError: of the class ``error``, where the cast could lose more than precision.
     """
     if not np.can_cast(array.dtype, dtype, "same_kind"):
-        what, hint = (
-            f"{array.dtype} is assigned where the dtype is {dtype}",
-            f"cast it: x.astype({str(dtype)!r})",
-        )
-        raise error(format_error(what, where=where, hint=hint))
+        what = f"{array.dtype} is assigned where the dtype is {dtype}"
+        raise error(format_error(what, where=where, hint=f"cast it: x.astype({str(dtype)!r})"))
     return array.astype(dtype, copy=False)
 
 
@@ -225,15 +228,12 @@ class RegisteredAttribute:
 
     def _draw(self, shape: Shape) -> Array:
         if self.init_func is None:
-            raise self._declared_wrongly(
-                f"neither data nor init_func is given for the shape {shape}", "for example init_func=np.zeros"
-            )
+            what = f"neither data nor init_func is given for the shape {shape}"
+            raise self._declared_wrongly(what, "for example init_func=np.zeros")
         array = read_initial(self.init_func(shape), self.kind)
         if array.shape != shape:
-            raise self._declared_wrongly(
-                f"init_func returned the shape {array.shape} for the shape {shape}",
-                "it takes a shape and returns an array of that shape, as np.zeros does",
-            )
+            what = f"init_func returned the shape {array.shape} for the shape {shape}"
+            raise self._declared_wrongly(what, "it takes a shape and returns an array of it, as np.zeros does")
         return array
 
     def _read(self, data: Any) -> Any:
@@ -245,8 +245,8 @@ class RegisteredAttribute:
         for shape in alternatives if permit_reshape else ():
             if int(np.prod(shape)) == data.size:
                 return data.reshape(shape)
-        declared = " or ".join(map(str, alternatives))
-        raise self._declared_wrongly(f"data has the shape {data.shape}, the declared shape is {declared}")
+        what = f"data has the shape {data.shape}, the declared shape is {' or '.join(map(str, alternatives))}"
+        raise self._declared_wrongly(what)
 
     def _start(self, initial: Any) -> None:
         self.initial: Any = initial

@@ -1,4 +1,4 @@
-"""Reading what a user hands to a runtime: arrays for ports, states and parameters. Checks first, changes nothing."""
+"""Reading what a user hands to a runtime: arrays for its ports. Checks first, changes nothing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 
 from graphpool.artifact import PortSignature
-from graphpool.errors import GraphpoolError, InputError, format_error
-from graphpool.graph import TensorType
+from graphpool.errors import InputError, format_error
 from graphpool.graph.types import Array
-from graphpool.nested import flatten
-
-NUMERIC_KINDS = "biuf"
+from graphpool.graph.values import NUMERIC_KINDS
 
 
 @dataclass(frozen=True)
@@ -45,6 +42,11 @@ def read_ports(ports: Sequence[PortSignature], x: Any, *, time: bool, check_fini
     arrays = [array for array, _ in read]
     check_leading(ports, arrays, 1 + time)
     return Batch(arrays, arrays[0].shape[0], arrays[0].shape[1] if time else 1, any(had for _, had in read))
+
+
+def is_number_of_sample(item: Any) -> bool:
+    """Whether something is a whole number that 32 bit hold."""
+    return isinstance(item, (int, np.integer)) and not isinstance(item, bool) and bool(0 <= item < 2**31)
 
 
 def check_leading(ports: Sequence[PortSignature], arrays: Sequence[Any], outer: int) -> None:
@@ -115,59 +117,3 @@ def _numeric(port: PortSignature, item: Any) -> Array:
             )
         )
     return array
-
-
-def read_nested(nested: Any, what: str, error: type[GraphpoolError]) -> dict[str, Any]:
-    """A nested dict of states or parameters by dotted path.
-
-    Raises:
-        GraphpoolError: of class ``error``: it is no dict.
-    """
-    if not isinstance(nested, Mapping):
-        raise error(f"{what}s come as a nested dict by name, got {type(nested).__name__}")
-    return dict(flatten(nested))
-
-
-def read_values(
-    flat: Mapping[str, Any],
-    types: Mapping[str, TensorType],
-    what: str,
-    error: type[GraphpoolError],
-    *,
-    batched: bool,
-) -> dict[str, Array]:
-    """States or parameters by dotted path, as arrays of their types.
-
-    Args:
-        flat: the values given.
-        types: the types of all that there are.
-        what: ``state`` or ``parameter``, for messages.
-        error: what to raise.
-        batched: whether a leading batch axis is allowed; one of length 1 is dropped.
-
-    Raises:
-        GraphpoolError: of class ``error``: an unknown name, a wrong shape or dtype.
-    """
-    unknown = [name for name in flat if name not in types]
-    if unknown:
-        raise error(
-            format_error(f"no {what} {', '.join(map(repr, unknown))}", hint=f"there are {', '.join(types) or 'none'}")
-        )
-    return {name: _read_value(name, item, types[name], what, error, batched) for name, item in flat.items()}
-
-
-def _read_value(
-    name: str, item: Any, type_: TensorType, what: str, error: type[GraphpoolError], batched: bool
-) -> Array:
-    try:
-        array = np.asarray(item)
-    except ValueError as cause:
-        raise error(f"{what} {name!r} is no array: {cause}") from cause
-    if array.dtype.kind not in NUMERIC_KINDS or not np.can_cast(array.dtype, type_.dtype, "same_kind"):
-        raise error(f"{what} {name!r} has dtype {type_.dtype}, got {array.dtype}")
-    is_batched = batched and array.ndim == type_.rank + 1 and array.shape[0] > 0
-    if array.shape != type_.shape and not (is_batched and array.shape[1:] == type_.shape):
-        also = f" or (B{''.join(f', {n}' for n in type_.shape)})" if batched else ""
-        raise error(f"{what} {name!r} has shape {type_.shape}{also}, got {array.shape}")
-    with np.errstate(over="ignore"):
-        return np.array(array[0] if is_batched and array.shape[0] == 1 else array, dtype=type_.dtype)

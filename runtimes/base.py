@@ -7,17 +7,20 @@ chunks. Bad input raises before anything changes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 
-from graphpool.artifact import Artifact, PortSignature, Signature
+from graphpool.artifact import Artifact, ParamSignature, PortSignature, Signature, StateSignature
 from graphpool.errors import InputError, ParameterError, StateError, TargetError, format_error
 from graphpool.graph import Value
+from graphpool.graph.files import SUFFIX, write_model
 from graphpool.graph.types import Array
+from graphpool.graph.values import read_nested, read_values
 from graphpool.nested import nest
 from graphpool.plan import Plan, compute_once
-from graphpool.runtimes.arrays import read_nested, read_ports, read_values
+from graphpool.runtimes.arrays import is_number_of_sample, read_ports
 
 Mode = Literal["run", "record", "step"]
 Arrays = list[Array]
@@ -48,12 +51,16 @@ class Runtime:
             self._state = self._merged_state(state)
 
     # --- running ---------------------------------------------------------------------------------------------------
-    def __call__(self, x: Any, record: bool = False, *, check_finite: bool = False) -> tuple[Any, Any, Any]:
+    def __call__(
+        self, x: Any, record: bool = False, *, sample: int = 0, check_finite: bool = False
+    ) -> tuple[Any, Any, Any]:
         """Run a whole evolution, from the present state.
 
         Args:
             x: ``(B, T, *sample)`` or ``(T, *sample)``; a dict by port name where the model has several inputs.
             record: also return every recorded value and every state, as ``(B, T, *shape)``.
+            sample: the number of the first sample: noise is a function of it. Row b of a batch has the noise of a run
+                with ``sample + b``.
             check_finite: refuse NaN and infinities in x.
 
         Returns:
@@ -74,16 +81,18 @@ class Runtime:
         if batch.steps == 0:
             outputs, records = self._empty(mode, batch.size)
         else:
-            outputs, following, records = self._execute(mode, batch.arrays, states)
+            inputs = batch.arrays + self._numbered(sample, (batch.size, batch.steps))
+            outputs, following, records = self._execute(mode, inputs, states)
             self._keep(following)
         names = [entry.name for entry in self.signature.records] if record else []
         return self._delivered(outputs), self.state(), nest(dict(zip(names, records, strict=True)))
 
-    def step(self, x: Any, *, check_finite: bool = False) -> Any:
+    def step(self, x: Any, *, sample: int = 0, check_finite: bool = False) -> Any:
         """Run one time step, from the present state.
 
         Args:
             x: ``(*sample)`` or ``(B, *sample)``; a dict by port name where the model has several inputs.
+            sample: as for a call.
             check_finite: refuse NaN and infinities in x.
 
         Returns:
@@ -94,22 +103,24 @@ class Runtime:
             StateError: the batch of x does not fit the state's.
         """
         batch = read_ports(self.signature.inputs, x, time=False, check_finite=check_finite)
-        outputs, states, _ = self._execute("step", batch.arrays, self._states_for(batch.size))
+        inputs = batch.arrays + self._numbered(sample, (batch.size,))
+        outputs, states, _ = self._execute("step", inputs, self._states_for(batch.size))
         self._keep(states)
         return self._delivered(outputs if batch.is_batched else [output[0] for output in outputs])
 
-    def stream(self, chunks: Iterable[Any], *, check_finite: bool = False) -> Iterator[Any]:
+    def stream(self, chunks: Iterable[Any], *, sample: int = 0, check_finite: bool = False) -> Iterator[Any]:
         """Run chunk after chunk, in bounded memory; equal to one long run.
 
         Args:
             chunks: arrays as a call takes them; their lengths may differ.
+            sample: as for a call.
             check_finite: refuse NaN and infinities.
 
         Yields:
             The output of each chunk.
         """
         for chunk in chunks:
-            yield self(chunk, check_finite=check_finite)[0]
+            yield self(chunk, sample=sample, check_finite=check_finite)[0]
 
     # --- state -----------------------------------------------------------------------------------------------------
     def state(self) -> dict[str, Any]:
@@ -225,17 +236,31 @@ class Runtime:
         return {**self.__dict__, "_programs": {}, "_handed": {}}
 
     def save(self, path: Any) -> None:
-        """Write the model to a file.
+        """Write the model as traced, with its present parameters and its present state, to a ``.gpz`` file.
+
+        :func:`graphpool.load` compiles it again, for any target. The file is written whole or not at all.
 
         Raises:
-            TargetError: this runtime cannot write such a file.
+            TargetError: another ending, or a runtime that has no graph.
+            ParameterError: a parameter has no value.
+            OSError: the file cannot be written.
         """
-        raise TargetError(
-            format_error(
-                f"a runtime of target {self.artifact.target!r} cannot write {str(path)!r}",
-                hint='compile(module, "onnx").save("net.onnx") writes an ONNX model',
+        source = self.artifact.source
+        if Path(path).suffix != SUFFIX or source is None:
+            raise TargetError(
+                format_error(
+                    f"a runtime of target {self.artifact.target!r} cannot write {str(path)!r}",
+                    hint='save("net.gpz") writes the graph with its values; compile(module, "onnx").save("net.onnx") '
+                    "an ONNX model, and a loaded one has no graph",
+                )
             )
-        )
+        write_model(path, source, self._parameters, self._state, self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        """What a file says of a model beside its graph and its values."""
+        entries: tuple[ParamSignature | StateSignature, ...] = (*self.signature.params, *self.signature.states)
+        families = {entry.name: entry.family for entry in entries if entry.family is not None}
+        return {"dtype": self.artifact.dtype, "hoist": self.plan.hoist, "families": families}
 
     def __str__(self) -> str:
         signature = self.signature
@@ -272,6 +297,15 @@ class Runtime:
         if mode not in self._handed:
             self._handed[mode] = compute_once(getattr(self.artifact.plans, mode), self._parameters)
         return self._handed[mode]
+
+    def _numbered(self, sample: int, leading: tuple[int, ...]) -> Arrays:
+        """The number of each sample of a batch, where the model asks for it, as one more input."""
+        if not is_number_of_sample(sample):
+            raise InputError(format_error(f"sample={sample!r}", hint="the number of the first sample, 0 or more"))
+        if not self.signature.takes_sample:
+            return []
+        numbers = np.arange(sample, sample + leading[0], dtype=np.int64).reshape(-1, *(1,) * (len(leading) - 1))
+        return [np.broadcast_to(numbers, leading)]
 
     def _initial_state(self) -> dict[str, Array]:
         return {state.name: state.init.array.copy() for state in self.signature.states}

@@ -11,9 +11,10 @@ from graphpool.artifact import ParamSignature, StateSignature
 from graphpool.errors import GraphpoolError, InputError, ParameterError, StateError, format_error
 from graphpool.graph import Value
 from graphpool.graph.types import Array
+from graphpool.graph.values import read_nested
 from graphpool.nested import nest
 from graphpool.plan import Plan
-from graphpool.runtimes.arrays import by_port, check_leading, read_nested, wants
+from graphpool.runtimes.arrays import by_port, check_leading, wants
 from graphpool.runtimes.base import Runtime
 
 
@@ -33,6 +34,7 @@ class JaxRuntime(Runtime):
         x: Any,
         *,
         once: Mapping[Value, Any] | None = None,
+        sample: int = 0,
     ) -> tuple[Any, Any, Any]:
         """A whole evolution as a pure function.
 
@@ -41,6 +43,7 @@ class JaxRuntime(Runtime):
             state: nested states: sample shapes, or ``(B, *shape)``.
             x: ``(B, T, *sample)`` or ``(T, *sample)``; a dict by port name where there are several inputs.
             once: values to use in place of computing them from ``params``; see :meth:`once`.
+            sample: the number of the first sample, on which noise depends; it is the same up to rounding.
 
         Returns:
             The output ``(B, T, *sample)``, the new state ``(B, *shape)`` and the record, nested.
@@ -50,7 +53,7 @@ class JaxRuntime(Runtime):
             ParameterError: a parameter is missing, unknown or has a wrong shape.
             StateError: a state is missing, unknown or has a wrong shape.
         """
-        return self._apply("pure", params, state, x, once)
+        return self._apply("pure", params, state, x, once, sample)
 
     def apply_step(
         self,
@@ -59,6 +62,7 @@ class JaxRuntime(Runtime):
         x: Any,
         *,
         once: Mapping[Value, Any] | None = None,
+        sample: int = 0,
     ) -> tuple[Any, Any]:
         """One time step as a pure function, for a scan of your own: ``(params, state, x) -> (y, state)``.
 
@@ -67,9 +71,10 @@ class JaxRuntime(Runtime):
             state: nested states: sample shapes, or ``(B, *shape)``.
             x: ``(*sample)`` or ``(B, *sample)``; the output and new state have a batch axis if x has one.
             once: as for :meth:`apply`.
+            sample: as for :meth:`apply`.
         """
         is_batched = self._port_arrays(x, outer=1)[1]
-        output, following, _ = self._apply("pure_step", params, state, x, once)
+        output, following, _ = self._apply("pure_step", params, state, x, once, sample)
         if is_batched:
             return output, following
         return first_samples(output), first_samples(following)
@@ -90,8 +95,10 @@ class JaxRuntime(Runtime):
         state: Mapping[str, Any],
         x: Any,
         once: Any,
+        sample: int,
     ) -> tuple[Any, Any, Any]:
         arrays, _ = self._port_arrays(x, outer=2 if mode == "pure" else 1)
+        numbers = self._numbered(sample, arrays[0].shape[: 2 if mode == "pure" else 1])
         plan = self._pure_plan(mode)
         if mode not in self._programs:
             self._programs[mode] = self.artifact.build(plan)
@@ -99,7 +106,7 @@ class JaxRuntime(Runtime):
         flat_state = read_nested(state, "state", StateError)
         _check_shapes(self.signature.params, flat_params, "parameter", ParameterError)
         _check_shapes(self.signature.states, flat_state, "state", StateError, arrays[0].shape[0])
-        outputs, following, records = self._programs[mode].pure(flat_params, flat_state, arrays, once)
+        outputs, following, records = self._programs[mode].pure(flat_params, flat_state, arrays + numbers, once)
         new_state = {entry.name: array for entry, array in zip(self.signature.states, following, strict=True)}
         recorded = {entry.name: array for entry, array in zip(self.signature.records, records, strict=True)}
         return self._delivered(outputs), nest(new_state), nest(recorded)

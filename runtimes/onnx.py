@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 import onnxruntime
 
-from graphpool.artifact import FORMAT_VERSION, Artifact, PortSignature, Signature, StateSignature
+from graphpool.archive import write_whole
+from graphpool.artifact import FORMAT_VERSION, Artifact, ParamSignature, PortSignature, Signature, StateSignature
 from graphpool.errors import GraphpoolError, ModelFileError, ParameterError, TargetError, format_error
-from graphpool.graph import Literal, TensorType
+from graphpool.graph import SAMPLE, Literal, TensorType, Value
+from graphpool.graph.files import SUFFIX as MODEL_SUFFIX
 from graphpool.graph.types import SHORT_NAMES, Array, DType
 from graphpool.plan import Plan
 from graphpool.runtimes.base import Arrays, Mode, Runtime
@@ -24,6 +27,7 @@ SUFFIX = ".onnx"
 ERRORS_ONLY = 3
 EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
 SIGNATURE_KEY, VERSION_KEY, ONE_STEP_KEY = "graphpool.signature", "graphpool.format_version", "graphpool.one_step"
+RECORD_KEY = "graphpool.record"
 DTYPES = {dtype.name: dtype for dtype in SHORT_NAMES}
 TENSOR_TYPES = {
     "float32": "tensor(float)",
@@ -35,7 +39,10 @@ TENSOR_TYPES = {
 """What onnxruntime calls the dtypes."""
 
 LARGEST_SAMPLE = 2**28
-"""The most elements that a file may declare for a signal or a state: files are untrusted."""
+"""The most elements that a file may declare for a signal or for all states: files are untrusted."""
+
+LARGEST_FILE = 2**31 - 1
+"""In bytes: what protobuf can hold."""
 
 
 def make_session(model: bytes) -> Any:
@@ -50,7 +57,8 @@ def make_session(model: bytes) -> Any:
 class OnnxRuntime(Runtime):
     """A compiled model that onnxruntime runs.
 
-    Parameters are constants of the model, so :meth:`set_parameters` makes a new session.
+    Parameters are constants of the model, so :meth:`set_parameters` makes a new session; with ``parameters="inputs"``
+    they are inputs, and it makes none.
     """
 
     def __init__(
@@ -61,24 +69,28 @@ class OnnxRuntime(Runtime):
 
     def model_bytes(self, mode: Mode = "run") -> bytes:
         """The ONNX model of a whole evolution (``"run"``), one that also returns records, or one time step."""
-        model: bytes = self._program(mode).file(self._handed_to(mode))
+        model: bytes = self._program(mode).file(self._handed_to(mode), record=mode == "record")
         return model
 
     def save(self, path: Any, *, record: bool = False) -> None:
         """Write the model of a whole evolution, with its parameters, to an ``.onnx`` file; whole or not at all.
 
-        The present state does not go into it: states are inputs of the model.
+        The present state does not go into it: states are inputs of the model. Nor do parameters that are inputs. A
+        ``.gpz`` file has both: see :meth:`graphpool.runtimes.base.Runtime.save`.
 
         Args:
-            path: ends in ``.onnx``.
-            record: also put out every recorded value.
+            path: ends in ``.onnx``, or in ``.gpz``.
+            record: also put out every recorded value; a ``.gpz`` file always has them.
 
         Raises:
-            TargetError: another ending.
+            TargetError: another ending, or the ``.gpz`` of a loaded ``.onnx`` model.
         """
+        if Path(path).suffix == MODEL_SUFFIX:
+            return super().save(path)
         if Path(path).suffix != SUFFIX:
             raise TargetError(f"cannot write {str(path)!r}: the name of an ONNX model ends in {SUFFIX}")
-        write_whole(Path(path), self.model_bytes("record" if record else "run"))
+        content = self.model_bytes("record" if record else "run")
+        write_whole(path, lambda file: file.write(content))
 
     def copy(self) -> OnnxRuntime:
         other = super().copy()
@@ -88,8 +100,35 @@ class OnnxRuntime(Runtime):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_sessions": {}}
 
+    @property
+    def _takes_parameters(self) -> bool:
+        return self.artifact.options.get("parameters") == "inputs"
+
     def _parameters_changed(self) -> None:
-        self._sessions = {}
+        if not self._takes_parameters:
+            self._sessions = {}
+
+    def _handed_to(self, mode: Mode) -> dict[Value, Array]:
+        return {} if self._takes_parameters else super()._handed_to(mode)
+
+    def _present_parameters(self) -> Arrays:
+        """The parameters that the model takes, in order.
+
+        Raises:
+            ParameterError: some have no value.
+        """
+        if not self._takes_parameters:
+            return []
+        missing = [param.name for param in self.signature.params if param.name not in self._parameters]
+        if missing:
+            raise ParameterError(
+                format_error(
+                    f"no value for parameter {', '.join(map(repr, missing))}",
+                    where=self.signature.name,
+                    hint="parameters are inputs of this model, which holds no values: set_parameters({...}) gives them",
+                )
+            )
+        return [self._parameters[param.name] for param in self.signature.params]
 
     def _session(self, mode: Mode) -> Any:
         if mode not in self._sessions:
@@ -97,23 +136,42 @@ class OnnxRuntime(Runtime):
         return self._sessions[mode]
 
     def _execute(self, mode: Mode, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-        return self._run_session(self._session(mode), inputs, states)
+        parameters = self._present_parameters()
+        return self._run_session(self._session(mode), inputs, states, parameters)
 
-    def _run_session(self, session: Any, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-        """The model's inputs are ports, then states; its outputs are outputs, then records, then next states."""
-        names = [entry.name for entry in session.get_inputs()]
-        arrays = [np.ascontiguousarray(array) for array in (*inputs, *states)]
-        results = session.run(None, dict(zip(names, arrays, strict=True)))
+    def _tensor_names(self, taken: list[str]) -> list[str]:
+        """The names of ports, states and parameters in the model, which takes the given ones."""
+        return taken
+
+    def _run_session(
+        self, session: Any, inputs: Arrays, states: Arrays, parameters: Arrays
+    ) -> tuple[Arrays, Arrays, Arrays]:
+        """Inputs of the model are ports, states, parameters; its outputs are outputs, records, next states."""
+        taken = [entry.name for entry in session.get_inputs()]
+        if self.signature.takes_sample:  # the file counts from the first one
+            inputs = [*inputs[:-1], inputs[-1].reshape(-1)[:1]]
+        arrays = [np.asarray(array, order="C") for array in (*inputs, *states, *parameters)]
+        given = zip(self._tensor_names(taken), arrays, strict=True)
+        results = session.run(None, {name: array for name, array in given if name in taken})
         first, last = len(self.signature.outputs), len(results) - len(states)
         return results[:first], results[last:], results[first:last]
 
 
 class OnnxFileRuntime(OnnxRuntime):
-    """A model loaded from an ``.onnx`` file: its parameters are constants of the file."""
+    """A model loaded from an ``.onnx`` file.
 
-    def __init__(self, model: bytes, signature: Signature) -> None:
-        super().__init__(Artifact("onnx", signature, NO_PLANS, _no_build), {})
+    Its parameters are constants of the file; or they are inputs, and then they have no value until
+    :meth:`set_parameters` gives one.
+    """
+
+    def __init__(
+        self, model: bytes, signature: Signature, names: list[str], *, has_records: bool, takes_parameters: bool
+    ) -> None:
+        options = {"parameters": "inputs" if takes_parameters else "constants"}
+        super().__init__(Artifact("onnx", signature, NO_PLANS, _no_build, options=options), {})
         self._model = model
+        self._names = names
+        self._has_records = has_records
 
     @property
     def plan(self) -> Plan:
@@ -134,21 +192,28 @@ class OnnxFileRuntime(OnnxRuntime):
         return self._model
 
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """A file has no parameters to set.
+        """Set parameters where they are inputs of the model; those that are not named stay.
 
         Raises:
-            ParameterError: always; says what to do.
+            ParameterError: they are constants of the file; or an unknown name, a wrong shape or dtype.
         """
+        if self._takes_parameters:
+            return super().set_parameters(parameters)
         raise ParameterError(
             format_error(
                 "a loaded .onnx model has no parameters to set: they are constants of the file",
                 where=self.signature.name,
-                hint="set them on the module, compile it for onnx, and save it again",
+                hint="set them on the module, compile it for onnx, and save it again; a file compiled with "
+                "parameters='inputs' takes them when it runs",
             )
         )
 
+    def _tensor_names(self, taken: list[str]) -> list[str]:
+        """Those of the metadata: optimisers drop inputs that nothing reads, such as a state that is only written."""
+        return self._names
+
     def _check_mode(self, mode: Mode) -> None:
-        if mode == "record" and not self.signature.records:
+        if mode == "record" and not self._has_records:
             raise TargetError(
                 format_error(
                     "this .onnx file has no recorded values",
@@ -178,10 +243,7 @@ def load(path: Any) -> OnnxFileRuntime:
     Raises:
         ModelFileError: it cannot be read, is no ONNX model, or none of graphpool's.
     """
-    try:
-        model = Path(path).read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"cannot read {str(path)!r}: {error.strerror}") from error
+    model = _read_file(path)
     try:
         session = make_session(model)
     except Exception as error:  # onnxruntime has a class for each failure, and no common base but this one
@@ -199,46 +261,81 @@ def load(path: Any) -> OnnxFileRuntime:
         raise ModelFileError(f"{str(path)!r} has format version {version}; this graphpool reads {FORMAT_VERSION}")
     if metadata.get(ONE_STEP_KEY) != "false":
         raise ModelFileError(f"{str(path)!r} is a model of one time step; load takes models of whole evolutions")
-    runtime = OnnxFileRuntime(model, _read_signature(str(path), metadata[SIGNATURE_KEY], session))
+    signature, names, takes_parameters = _read_signature(str(path), metadata[SIGNATURE_KEY], session)
+    has_records = bool(signature.records) or metadata.get(RECORD_KEY) == "true"
+    runtime = OnnxFileRuntime(model, signature, names, has_records=has_records, takes_parameters=takes_parameters)
     runtime._sessions["run"] = session
     return runtime
 
 
-def _read_signature(path: str, text: str, session: Any) -> Signature:
+def _read_file(path: Any) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                # A device may have no end.
+                raise ModelFileError(f"{str(path)!r} is no regular file")
+            if status.st_size > LARGEST_FILE:
+                raise ModelFileError(
+                    f"{str(path)!r} has {status.st_size} bytes; an ONNX model has at most {LARGEST_FILE}"
+                )
+            return file.read()
+    except OSError as error:
+        raise ModelFileError(f"cannot read {str(path)!r}: {error.strerror}") from error
+
+
+def _read_signature(path: str, text: str, session: Any) -> tuple[Signature, list[str], bool]:
+    """The signature, the names of all inputs in the model, and whether parameters are among them."""
     try:
         stored = json.loads(text)
+        _check_sizes(stored["states"])
+        ports = tuple(map(_read_port, stored["inputs"]))
         signature = Signature(
             name=str(stored["name"]),
             dt=None if stored["dt"] is None else float(stored["dt"]),
-            inputs=tuple(map(_read_port, stored["inputs"])),
+            inputs=tuple(port for port in ports if port.kind != SAMPLE),
             outputs=tuple(map(_read_port, stored["outputs"])),
             states=tuple(map(_read_state, stored["states"])),
+            params=tuple(map(_read_param, stored.get("params", ()))),
             records=tuple(map(_read_port, stored["records"])),
+            takes_sample=bool(ports) and ports[-1].kind == SAMPLE,
         )
-        _check_tensors(stored, session)
+        names = _check_tensors(stored, session)
     except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError, GraphpoolError) as error:
         raise ModelFileError(f"{path!r} has metadata that graphpool cannot read: {error!r}") from error
-    return signature
+    return signature, names, "params" in stored
 
 
-def _check_tensors(stored: Mapping[str, Any], session: Any) -> None:
+def _check_tensors(stored: Mapping[str, Any], session: Any) -> list[str]:
     """Check that the tensors of the model are those that its metadata name, in the same order.
+
+    Inputs may be missing in the model: optimisers drop those that nothing reads.
+
+    Returns:
+        The names of all inputs.
 
     Raises:
         ValueError: they are not.
     """
     ports, states = "tensor", ("input", "output")
-    inputs = [(entry[ports], entry, 2) for entry in stored["inputs"]]
+    inputs = [(entry[ports], entry, 1 if entry.get("kind") == SAMPLE else 2) for entry in stored["inputs"]]
     inputs += [(entry[states[0]], entry, 1) for entry in stored["states"]]
+    inputs += [(entry[ports], entry, 0) for entry in stored.get("params", ())]
     outputs = [(entry[ports], entry, 2) for entry in (*stored["outputs"], *stored["records"])]
     outputs += [(entry[states[1]], entry, 1) for entry in stored["states"]]
-    for wanted, tensors in ((inputs, session.get_inputs()), (outputs, session.get_outputs())):
+    names = [name for name, _, _ in inputs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"they name an input twice: {names}")
+    taken = {tensor.name for tensor in session.get_inputs()}
+    left = [entry for entry in inputs if entry[0] in taken]
+    for wanted, tensors in ((left, session.get_inputs()), (outputs, session.get_outputs())):
         if [name for name, _, _ in wanted] != [tensor.name for tensor in tensors]:
             raise ValueError(f"they name {[name for name, _, _ in wanted]}, it has {[one.name for one in tensors]}")
         for (name, entry, leading), tensor in zip(wanted, tensors, strict=True):
             declared = TENSOR_TYPES[entry["dtype"]], entry["shape"], leading + len(entry["shape"])
             if declared != (tensor.type, tensor.shape[leading:], len(tensor.shape)):
                 raise ValueError(f"{name!r} is {tensor.type} of shape {tensor.shape}, they say {entry}")
+    return names
 
 
 def _read_type(entry: Mapping[str, Any]) -> TensorType:
@@ -248,8 +345,23 @@ def _read_type(entry: Mapping[str, Any]) -> TensorType:
     return TensorType(DTYPES[entry["dtype"]], shape)
 
 
+def _check_sizes(states: Sequence[Mapping[str, Any]]) -> None:
+    """Check that all initial states together are not too large.
+
+    Raises:
+        ValueError: they are.
+    """
+    size = sum(_read_type(entry).size for entry in states)
+    if size > LARGEST_SAMPLE:
+        raise ValueError(f"all states have {size} elements; at most {LARGEST_SAMPLE} are read")
+
+
 def _read_port(entry: Mapping[str, Any]) -> PortSignature:
     return PortSignature(str(entry["name"]), _read_type(entry), str(entry.get("kind", "continuous")))
+
+
+def _read_param(entry: Mapping[str, Any]) -> ParamSignature:
+    return ParamSignature(str(entry["name"]), _read_type(entry))
 
 
 def _read_state(entry: Mapping[str, Any]) -> StateSignature:
@@ -265,16 +377,3 @@ def _read_numbers(item: Any, dtype: DType) -> Any:
     if isinstance(item, list):
         return [_read_numbers(entry, dtype) for entry in item]
     return float(item) if dtype.kind == "f" else item
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: into a temporary one beside it, which then takes its name."""
-    handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -20,13 +20,27 @@ from graphpool.nn.combinators import Sequential
 from graphpool.nn.modules import LIF, Linear, Module, Rate
 from tests.runtimes.models import assert_same, flat
 
-TARGETS = ("numpy", "jax", "onnx")
+FORMS: dict[str, tuple[str, dict[str, str]]] = {
+    "numpy": ("numpy", {}),
+    "jax": ("jax", {}),
+    "onnx": ("onnx", {}),
+    "onnx Loop": ("onnx", {"loop": "Loop"}),
+    "onnx inputs": ("onnx", {"parameters": "inputs", "states": "batched"}),
+}
+"""Targets with their options."""
+
+TARGETS = tuple(FORMS)
 HOISTS = ("always", "never")
 STEPS, BATCH = 40, 3
 
 
 def weights(*shape: int, seed: int, dtype: Any = np.float32) -> Any:
     return (np.random.default_rng(seed).integers(-48, 64, shape) / 64).astype(dtype)
+
+
+def compile_for(form: str, module: Any, **options: Any) -> Any:
+    target, more = FORMS[form]
+    return graphpool.compile(module, target, **options, **more)
 
 
 class ShiftLIF(Module):
@@ -120,7 +134,7 @@ def oracle(kind: str) -> tuple[Any, dict[str, Any]]:
 
 @functools.cache
 def _compiled(kind: str, target: str, hoist: Any, traced: str) -> Any:
-    return graphpool.compile(make(kind, np.dtype(traced)), target, hoist=hoist)
+    return compile_for(target, make(kind, np.dtype(traced)), hoist=hoist)
 
 
 def compiled(kind: str, target: str, hoist: str = "always", traced: str = "float32") -> Any:
@@ -222,7 +236,7 @@ def times(out: Any) -> list[int]:
 
 def both_ways(module: Any, target: str, hoist: Any, x: Any) -> Any:
     """The outputs of a whole evolution, after it is seen that steps give the same."""
-    run = graphpool.compile(module, target, hoist=hoist)
+    run = compile_for(target, module, hoist=hoist)
     out = run(x)[0]
     run.reset_state()
     steps = [run.step(row) for row in x]
@@ -260,7 +274,7 @@ def test_an_impulse_crosses_layers_within_its_step(target: str, hoist: str) -> N
         LIF(1, max_spikes_per_dt=1, **fast),
     )
     x = impulse(8, 3)
-    run = graphpool.compile(net, target, hoist=hoist)
+    run = compile_for(target, net, hoist=hoist)
     record = run(x, record=True)[2]
     first = record["1_LIF"]["spikes"][0]
     assert times(first[:, 0]) == [3]
@@ -286,7 +300,7 @@ def built_in(seed: int) -> Any:
 def test_built_in_modules_are_their_step_loops_in_float64(target: str, hoist: str) -> None:
     x = np.random.default_rng(1).normal(size=(2, 60, 2))
     expected, states = step_loop(built_in(0), x)
-    run = graphpool.compile(built_in(0), target, dtype="float64", hoist=hoist)
+    run = compile_for(target, built_in(0), dtype="float64", hoist=hoist)
     out, _, record = run(x, record=True)
     assert expected.sum() > 10
     np.testing.assert_array_equal(out, expected)
@@ -299,7 +313,7 @@ def test_built_in_modules_are_their_step_loops_in_float64(target: str, hoist: st
 def test_real_membranes_in_float32_agree_up_to_the_first_spike_that_differs(target: str) -> None:
     """Spiking networks are chaotic: behind such a spike there is nothing to compare."""
     x = np.random.default_rng(2).normal(size=(2, 300, 2))
-    ours = flat(graphpool.compile(built_in(3), target)(x, record=True)[2])
+    ours = flat(compile_for(target, built_in(3))(x, record=True)[2])
     theirs = flat(graphpool.compile(built_in(3), "numpy")(x, record=True)[2])
     spikes = [name for name in ours if name.endswith(".spikes")]
     for sample in range(2):

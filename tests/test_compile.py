@@ -117,6 +117,61 @@ def test_a_bare_graph_refuses_parameters_that_do_not_fit() -> None:
             graphpool.compile(graph, parameters=parameters)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"weight": np.zeros(3)}, r"'weight' has shape \(2, 3\), got \(3,\)"),
+        ({"weight": np.zeros((1, 2, 3))}, r"'weight' has shape \(2, 3\), got \(1, 2, 3\)"),
+        ({"weight": np.zeros((2, 3)) * 1j}, "'weight' has dtype float64, got complex128"),
+        ({"weight": [["a"] * 3] * 2}, "'weight' has dtype float64"),
+        ({"weight": np.zeros((2, 3)), "bias": 1.0}, "no parameter 'bias'"),
+        ({"wieght": np.zeros((2, 3))}, "no value for parameter 'weight'"),
+        ({"weight": {"deeper": 1.0}}, "no value for parameter 'weight'"),
+    ],
+)
+def test_a_bare_graph_says_what_does_not_fit(parameters: Any, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        graphpool.compile(graphpool.trace(Linear((2, 3))), parameters=parameters)
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"1_LIF": {"vmem": np.zeros(4)}}, r"'1_LIF.vmem' has shape \(3,\) or \(B, 3\), got \(4,\)"),
+        ({"1_LIF": {"wmem": np.zeros(3)}}, "no state '1_LIF.wmem'"),
+        ({"1_LIF": {"vmem": np.zeros((2, 3)), "spikes": np.zeros((4, 3))}}, "states of different batches"),
+        ({"1_LIF": {"vmem": ["a", "b", "c"]}}, "'1_LIF.vmem' has dtype float32"),
+        (7, "come as a nested dict by name, got int"),
+    ],
+)
+def test_a_bare_graph_refuses_states_that_do_not_fit(state: Any, message: str) -> None:
+    net = make_net()
+    with pytest.raises(StateError, match=message):
+        graphpool.compile(graphpool.trace(net), parameters=net.parameters(), state=state)
+
+
+def test_a_bare_graph_starts_at_its_initial_states_and_resets_to_them() -> None:
+    net, x = make_net(), signal(2, 6, 2)
+    held = {"1_LIF": {"vmem": np.full((2, 3), 0.25)}}
+    graph, parameters = graphpool.trace(net), net.parameters()
+    run = graphpool.compile(graph, parameters=parameters, state=held)
+    np.testing.assert_array_equal(run.state()["1_LIF"]["vmem"], held["1_LIF"]["vmem"])
+    run.reset_state()
+    assert_same(run(x)[0], graphpool.compile(graph, parameters=parameters)(x)[0])
+    held["1_LIF"]["vmem"][:] = 9
+    parameters["0_Linear"]["weight"][:] = 9
+    assert not np.any(run.parameters()["0_Linear"]["weight"] == 9), "values are copied"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_graph_from_its_text_compiles_as_the_graph_itself(target: str) -> None:
+    net, x = make_net(), signal(2, 6, 2)
+    graph = graphpool.trace(net)
+    again = graphpool.parse_graph(str(graph), graph.constants())
+    ours, theirs = (graphpool.compile(one, target, parameters=net.parameters())(x)[0] for one in (again, graph))
+    assert_same(ours, theirs)
+
+
 # --- what a target cannot run -------------------------------------------------------------------------------
 class TwoBadLines(Module):
     def __init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import re
 import tomllib
@@ -74,6 +75,21 @@ def test_the_op_page_is_what_the_generator_makes() -> None:
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     assert (ROOT / "docs" / "ops.md").read_text() == generate.page(), "run `make docs`"
+
+
+@pytest.mark.slow
+def test_the_page_of_errors_is_what_its_code_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    generate = importlib.import_module("generate_errors")
+    assert (ROOT / "docs" / "errors.md").read_text() == generate.page(), "run `make docs`"
+
+
+def test_the_page_of_errors_has_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    cases = importlib.import_module("error_cases").CASES
+    bases = (graphpool.errors.GraphpoolError, graphpool.errors.GraphpoolWarning)
+    found = [item for item in vars(graphpool.errors).values() if isinstance(item, type) and issubclass(item, bases)]
+    assert set(cases) == {item.__name__ for item in found if item not in bases}
 
 
 def test_the_commands_of_the_pages_exist() -> None:

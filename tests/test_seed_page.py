@@ -35,7 +35,7 @@ PRINTED = {
     "4": f"Parameters: {{ '_module': {{ '0_Linear': {{'weight': array<5>}}, '1_Rate': {RATE % (5, 5, 5)} }} }}"
     " State: { '_module': { '0_Linear': {}, '1_Rate': {'x': array<5>} } }"
     " Simulation parameters: { 'dt': 0.001, '_module': { 'dt': 0.001, '0_Linear': {}, '1_Rate': {'dt': 0.001,"
-    " 'act_fn': <function H_ReLU at 0x>} } } Time: 1.0",
+    " 'noise_std': 0.0, 'act_fn': <function H_ReLU at 0x>} } } Time: 1.0",
     "5": "",
     "6": "ffwd_tmod_net with shape (3, 5, 7, 1) { TimedModuleWrapper 'neurons1' with shape (5, 5) { Rate '_module' with"
     " shape (5,) } TimedModuleWrapper 'neurons2' with shape (7, 7) { Rate '_module' with shape (7,) } }",

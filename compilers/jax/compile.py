@@ -20,11 +20,15 @@ import numpy as np
 from jax import lax
 
 from graphpool.compilers.base import Target, check_lowerable
+from graphpool.compilers.jax import functions, lowerings
 from graphpool.compilers.jax.lowerings import lowers
 from graphpool.graph import CONST, Graph, Value
 from graphpool.graph.types import Array
 from graphpool.ops import OPS, evaluate
 from graphpool.plan import Plan, Rate, Region
+
+FAMILIES = (lowerings, functions)
+"""The modules that fill the registry."""
 
 Environment = dict[Value, Any]
 """The arrays of values that are known at a point of a trace."""

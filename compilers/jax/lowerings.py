@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from graphpool.compilers.base import Lowerings
+from graphpool.ops.indexing import put_operands
 from graphpool.ops.shaping import Index, as_slices, update_operands
 from graphpool.ops.table import Kernel
 
@@ -58,6 +59,13 @@ def _update(xp: Any, base: Any, value: Any, *, ranks: tuple[int, ...], index: In
     """JAX arrays are immutable; XLA updates in place where nothing else reads the base."""
     whole, part = update_operands(jnp, base, value, ranks, index)
     return whole.at[(Ellipsis, *as_slices(index))].set(part)
+
+
+@lowers("put")
+def _put(xp: Any, base: Any, index: Any, rows: Any, *, ranks: tuple[int, ...]) -> Any:
+    leading, (whole, places, values) = put_operands(jnp, (base, index, rows), ranks)
+    result = whole.at[jnp.arange(len(whole))[:, None], places].set(values)
+    return result.reshape(leading + whole.shape[1:])
 
 
 @lowers("spike")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graphpool.compilers.base import Target, check_lowerable
+from graphpool.compilers.onnx.options import OPTIONS, FileOptions
 from graphpool.errors import LoweringError, format_error, missing_extra
 from graphpool.graph import Value
 from graphpool.graph.types import Array
@@ -23,28 +24,35 @@ if TYPE_CHECKING:
 class OnnxProgram:
     """What the ONNX runtime runs: a plan that becomes a model once the parameters are known.
 
-    A model for another parameter set is another model: parameters are constants in the file.
+    Where parameters are constants of the file, a model for another parameter set is another model.
     """
 
     plan: Plan
+    options: FileOptions = FileOptions()
 
-    def model(self, handed: Mapping[Value, Array]) -> onnx.ModelProto:
+    def model(self, handed: Mapping[Value, Array], *, record: bool = False) -> onnx.ModelProto:
         """The model.
 
         Args:
-            handed: the values of ``plan.handed``, as :func:`graphpool.plan.compute_once` makes them.
+            handed: the values of ``plan.handed``, as :func:`graphpool.plan.compute_once` makes them; not read where
+                parameters are inputs.
+            record: whether the file says that it has all records.
         """
         from graphpool.compilers.onnx.model import make_model
 
-        return make_model(self.plan, handed)
+        return make_model(self.plan, handed, self.options, record=record)
 
-    def file(self, handed: Mapping[Value, Array]) -> bytes:
+    def file(self, handed: Mapping[Value, Array], *, record: bool = False) -> bytes:
         """The bytes of the file: the same for the same plan and values, on every run."""
-        return bytes(self.model(handed).SerializeToString(deterministic=True))
+        return bytes(self.model(handed, record=record).SerializeToString(deterministic=True))
 
 
-def build(plan: Plan) -> OnnxProgram:
+def build(plan: Plan, **options: str) -> OnnxProgram:
     """Check that ONNX can express a plan, and make its program.
+
+    Args:
+        plan: what it computes.
+        options: see :class:`~graphpool.compilers.onnx.options.FileOptions`.
 
     Raises:
         MissingExtraError: onnx is not installed.
@@ -65,8 +73,8 @@ def build(plan: Plan) -> OnnxProgram:
                 hint="let step take an input, even where it is not used",
             )
         )
-    return OnnxProgram(plan)
+    return OnnxProgram(plan, FileOptions(**options))
 
 
-TARGET = Target("onnx", build, "graphpool.runtimes.onnx:OnnxRuntime")
+TARGET = Target("onnx", build, "graphpool.runtimes.onnx:OnnxRuntime", options=OPTIONS)
 """What the entry point names."""

@@ -1,8 +1,9 @@
 """Writing the nodes of one ONNX graph: names, constants, and the few helpers that every lowering needs.
 
-An :class:`Emitter` writes the main graph or the body of a Scan. Its stream tensors carry the same *leading
+An :class:`Emitter` writes the main graph or the body of a loop. Its stream tensors carry the same *leading
 axes*: time and batch in the main graph of a whole evolution, batch alone in a body and in a one-step model.
-All other tensors are constants, have no leading axes, and are known here: transposing a weight costs no node.
+All other tensors have no leading axes. Constants are known here: transposing a weight costs no node. What is made of
+parameters that are inputs of the file is *ready*: the same for every sample and step, and not known here.
 
 Names are made of the graph's labels and counters, so the same module traced twice gives the same bytes.
 """
@@ -30,17 +31,19 @@ class Tensor:
     Attributes:
         name: its name.
         type: dtype and shape of one sample at one step.
-        array: its value where it is a constant; None for a stream, which has leading axes.
+        array: its value where it is a constant, else None.
+        ready: it is no constant, and yet has no leading axes.
     """
 
     name: str
     type: TensorType
     array: Array | None = None
+    ready: bool = False
 
     @property
     def stream(self) -> bool:
         """Whether it has the leading axes."""
-        return self.array is None
+        return self.array is None and not self.ready
 
     @property
     def rank(self) -> int:
@@ -89,6 +92,13 @@ class Emitter:
         self._constants: dict[object, Tensor] = {}
         self._read: set[str] = outer._read if outer is not None else set()
         self._full_shapes: dict[tuple[str, Shape], str] = {}
+
+    def without_leading(self) -> Emitter:
+        """An emitter into the same graph, for what is the same at every sample and step: no leading axes at all."""
+        other = Emitter(self.prefix, lambda: self.ints([]).name, 0)
+        other.nodes, other._counts, other._constants = self.nodes, self._counts, self._constants
+        other._read = self._read
+        return other
 
     @property
     def lead(self) -> str:
@@ -155,7 +165,8 @@ class Emitter:
         rank = x.rank + len(axes)
         new, rest = {axis % rank for axis in axes}, iter(x.type.shape)
         shape = tuple(1 if axis in new else next(rest) for axis in range(rank))
-        return Tensor(self.emit("Unsqueeze", x, self.ints(sorted(axes))), TensorType(x.type.dtype, shape))
+        name = self.emit("Unsqueeze", x, self.ints(sorted(axes)))
+        return Tensor(name, TensorType(x.type.dtype, shape), ready=x.ready)
 
     def pad(self, x: Tensor, rank: int) -> Tensor:
         """A stream with axes of length 1 between its leading and its sample axes, up to a sample rank."""
@@ -180,7 +191,7 @@ class Emitter:
         return self._full_shapes[key]
 
     def lift(self, x: Tensor, lead: str | None = None) -> Tensor:
-        """A stream as it is; a constant repeated over the leading axes, outside of any body: once."""
+        """A stream as it is; another tensor repeated over the leading axes, outside of any body: once."""
         if x.stream:
             return x
         if self._outer is not None:

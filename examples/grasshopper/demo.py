@@ -41,9 +41,9 @@ def hear(model: Any, sound: TSContinuous) -> TSEvent:
 
 def hear_in_blocks(model: Any, sound: TSContinuous) -> TSEvent:
     """The model's spikes, from one block after the other: clock and state go on."""
-    blocks = []
-    while model.t < sound.t_stop:
-        spikes, _, _ = model(sound, duration=min(BLOCK, sound.t_stop - model.t))
+    blocks, rows = [], round(BLOCK / model.dt)
+    for begin in range(0, len(sound), rows):
+        spikes, _, _ = model(sound, num_timesteps=min(rows, len(sound) - begin))
         blocks.append(spikes)
     joined: TSEvent = blocks[0].append_t(blocks[1:])
     return joined

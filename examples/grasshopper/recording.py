@@ -72,7 +72,8 @@ def load_recording(number: int, seconds: float | None = None) -> Recording:
     spikes = TSEvent((times - start) / _MICROSECONDS, t_start=0.0, t_stop=sound.t_stop, name="cell")
     if seconds is None:
         return Recording(sound, spikes)
-    return Recording(sound.clip(t_stop=seconds, include_stop=False), spikes.clip(t_stop=seconds))
+    stop = float(sound.times[round(seconds * _MICROSECONDS / dt)])
+    return Recording(sound.clip(t_stop=stop, include_stop=False), spikes.clip(t_stop=stop))
 
 
 def match_spikes(model_times: ArrayLike, cell_times: ArrayLike, window: float = WINDOW) -> list[tuple[int, int]]:

@@ -6,6 +6,8 @@ rules belong to the op table, which stands above this package; they come in as `
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +19,7 @@ from graphpool.graph.graph import (
     INPUT,
     LEAF_OPS,
     PARAM,
+    SAMPLE,
     STATE,
     Graph,
     Node,
@@ -28,12 +31,12 @@ from graphpool.graph.graph import (
     State,
     Value,
 )
-from graphpool.graph.types import Array, Attributes, Literal, TensorType, type_of
+from graphpool.graph.types import Array, Attributes, Literal, TensorType, is_known, type_of
 
 Infer = Callable[[str, tuple[TensorType, ...], Attributes], TensorType]
 """The type rule of an op: raises :class:`~graphpool.errors.TypeRuleError` where operands do not fit."""
 
-KINDS = ("continuous", "event")
+KINDS = ("continuous", "event", SAMPLE)
 
 
 class GraphBuilder:
@@ -57,6 +60,11 @@ class GraphBuilder:
         self._next: dict[Value, Value] = {}
         self._outputs: list[Output] = []
         self._records: list[Record] = []
+
+    @property
+    def inputs(self) -> Sequence[Port]:
+        """The ports added so far."""
+        return self._inputs
 
     def type(self, value: Value) -> TensorType:
         """The type of a value added before."""
@@ -210,9 +218,14 @@ def _reference_problems(graph: Graph) -> Iterable[str]:
 
 def _node_problems(graph: Graph, infer: Infer) -> Iterable[str]:
     for value, node in enumerate(graph.nodes):
+        if not is_known(node.type.dtype):
+            yield f"node {value} ({node.op}): values of dtype {node.type.dtype} cannot be part of a graph"
         if node.op in LEAF_OPS:
             yield from (f"node {value} ({node.op}): {problem}" for problem in _leaf_problems(node))
             continue
+        for name, item in node.attrs.items():
+            if not _is_attribute(item):
+                yield f"node {value} ({node.op}): the attribute {name} is a {type(item).__name__}"
         try:
             inferred = infer(node.op, tuple(graph.type(arg) for arg in node.args), node.attrs)
         except (TypeRuleError, GraphError) as error:
@@ -222,6 +235,12 @@ def _node_problems(graph: Graph, infer: Infer) -> Iterable[str]:
         else:
             if inferred != node.type:
                 yield f"node {value} ({node.op}): declared {node.type}, inferred {inferred}"
+
+
+def _is_attribute(item: Any) -> bool:
+    if isinstance(item, tuple):
+        return all(map(_is_attribute, item))
+    return item is None or type(item) in (bool, int, float, str) or (isinstance(item, np.dtype) and is_known(item))
 
 
 def _leaf_problems(node: Node) -> Iterable[str]:
@@ -236,6 +255,8 @@ def _leaf_problems(node: Node) -> Iterable[str]:
 
 
 def _table_problems(graph: Graph) -> Iterable[str]:
+    if graph.dt is not None and not 0 < graph.dt < math.inf:
+        yield f"dt={graph.dt} s is no time step"
     for state in graph.states:
         current, following = graph.type(state.current), graph.type(state.next)
         if not current == following == type_of(state.init.array):
@@ -253,12 +274,15 @@ def _table_problems(graph: Graph) -> Iterable[str]:
 def _name_problems(graph: Graph) -> Iterable[str]:
     registered: tuple[Param | State, ...] = (*graph.params, *graph.states)
     values = [entry.name for entry in registered]
+    for paths in (values, [rec.name for rec in graph.records]):
+        inner = {path[:place] for path in paths for place, letter in enumerate(path) if letter == "."}
+        yield from (f"{path!r} is a value and a module at once" for path in sorted(inner.intersection(paths)))
     for names in (
         values,
         [port.name for port in graph.inputs],
         [output.name for output in graph.outputs],
         [rec.name for rec in graph.records],
     ):
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
             yield f"names used twice: {', '.join(twice)}"

@@ -9,18 +9,24 @@ graph. Only :mod:`graphpool.plan` looks at the cycles that close from one step t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from graphpool.graph.types import Attributes, Literal, TensorType
+from graphpool.graph.types import Array, Attributes, Literal, TensorType
+
+if TYPE_CHECKING:
+    import networkx
 
 Value = int
 """A value is the index of its node."""
 
 INPUT, PARAM, STATE, CONST = "input", "param", "state", "const"
 LEAF_OPS = frozenset({INPUT, PARAM, STATE, CONST})
+
+SAMPLE = "sample"
+"""The kind, and the name, of the input that holds the number of the sample in its batch; nobody gives it a signal."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Port:
-    """An input of the graph. ``kind`` is ``continuous`` or ``event``; ``clock`` is its ratio to the graph's dt."""
+    """An input: ``kind`` is ``continuous``, ``event`` or ``sample``, ``clock`` its ratio to the graph's dt."""
 
     name: str
     value: Value
@@ -103,7 +109,8 @@ class Record:
 class Graph:
     """An immutable graph. ``dt`` is in seconds, or None where no module has one.
 
-    Equality is structural: names and origins do not count. ``str(graph)`` is the text form.
+    Equality is structural: names and origins do not count, nor where inputs, parameters, states and constants stand
+    among the nodes. ``str(graph)`` is the text form, which :func:`graphpool.parse_graph` reads.
     """
 
     name: str
@@ -163,14 +170,23 @@ class Graph:
 
     @cached_property
     def _structure(self) -> tuple[Any, ...]:
+        """What the text form says, without names: ops are numbered among themselves, leaves stand for themselves."""
+        keys: dict[Value, Any] = {}
+        ops: list[Any] = []
+        for value, node in enumerate(self.nodes):
+            if node.op in LEAF_OPS:
+                keys[value] = node.op, node.attrs.get("place")
+            else:
+                ops.append((node.op, tuple(map(keys.get, node.args)), node.attrs, node.type))
+                keys[value] = len(ops) - 1
         return (
             self.dt,
-            self.nodes,
-            tuple((port.value, port.kind, port.clock) for port in self.inputs),
-            tuple(param.value for param in self.params),
-            tuple((state.current, state.init, state.next, state.clock) for state in self.states),
-            tuple((output.value, output.kind) for output in self.outputs),
-            tuple(record.value for record in self.records),
+            tuple(ops),
+            tuple((self.type(port.value), port.kind, port.clock) for port in self.inputs),
+            tuple(self.type(param.value) for param in self.params),
+            tuple((self.type(state.current), state.init, keys.get(state.next), state.clock) for state in self.states),
+            tuple((keys.get(output.value), output.kind) for output in self.outputs),
+            tuple(keys.get(record.value) for record in self.records),
         )
 
     def __eq__(self, other: object) -> bool:
@@ -183,3 +199,51 @@ class Graph:
         from graphpool.graph.text import print_graph
 
         return print_graph(self)
+
+    def save(
+        self, path: Any, *, parameters: Mapping[str, Any] | None = None, state: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write the graph, with values of its parameters and states, to a ``.gpz`` file; whole or not at all.
+
+        :func:`graphpool.load` compiles it again, for any target. Sources are comments of the file's text.
+
+        Args:
+            path: ends in ``.gpz``; a file that is there is replaced.
+            parameters: nested values of all parameters.
+            state: nested values of states, of one sample or of a batch; by default the initial ones.
+
+        Raises:
+            TargetError: another ending.
+            ParameterError: a value is missing, unknown or does not fit.
+            StateError: a value is unknown or does not fit.
+            OSError: the file cannot be written.
+        """
+        from graphpool.graph.files import write_model
+
+        write_model(path, self, parameters or {}, state or {})
+
+    def constants(self) -> dict[str, Array]:
+        """The constants that the text form shows as a type and a hash only, by that hash; they cannot be written."""
+        from graphpool.graph.text import large_constants
+
+        return large_constants(self)
+
+    def to_networkx(self) -> networkx.MultiDiGraph[Value]:
+        """The graph for networkx: to search, to measure, to draw.
+
+        Returns:
+            A directed graph whose nodes are values (the indices of :attr:`nodes`) with ``label``, ``kind`` (``input``,
+            ``param``, ``state``, ``const`` or ``op``), ``op``, ``attributes``, ``type``, ``rate``, ``origins``, and the
+            names of the ``outputs`` and ``records`` that show it. An edge leads from an operand to what is made of it
+            (``kind="operand"``, ``place`` among the operands, ``delay=0``), or from the next value of a state to its
+            present one (``kind="next"``, ``state``, ``delay=1`` step). Without the latter there are no cycles.
+        """
+        from graphpool.graph.view import to_networkx
+
+        return to_networkx(self)
+
+    def table(self) -> list[dict[str, str]]:
+        """A row for each value, all text: its reference, kind, op, operands, attributes, type, rate, module, source."""
+        from graphpool.graph.view import table
+
+        return table(self)

@@ -27,9 +27,19 @@ SHORT_NAMES: dict[DType, str] = {FLOAT32: "f32", FLOAT64: "f64", INT32: "i32", I
 """The dtypes that every target runs, and how the text form writes them."""
 
 
+DTYPES: dict[str, DType] = {name: np.dtype(name) for name in (np.dtype(code).name for code in "?bhilqBHILQefdgFDG")}
+DTYPES |= {name: dtype for dtype, name in SHORT_NAMES.items()}
+"""By name, long and short: what a value of a graph may be. Few of them run on a target."""
+
+
 def dtype_name(dtype: DType) -> str:
     """``f32`` for float32, and NumPy's own name for a dtype that no target runs."""
     return SHORT_NAMES.get(dtype, dtype.name)
+
+
+def is_known(dtype: DType) -> bool:
+    """Whether a value of a graph may have the dtype: a number or a bool, in the byte order of the machine."""
+    return DTYPES.get(dtype_name(dtype)) == dtype
 
 
 @dataclass(frozen=True)
@@ -64,12 +74,15 @@ def type_of(array: Array) -> TensorType:
 
 
 class Literal:
-    """A constant array that can be hashed and compared to the bit (so 0.0 differs from -0.0, and NaN equals itself)."""
+    """A constant array that can be hashed and compared to the bit (so 0.0 differs from -0.0, and NaN equals itself).
+
+    It is a copy, in the byte order of the machine.
+    """
 
     __slots__ = ("_key", "array")
 
     def __init__(self, array: Array) -> None:
-        self.array = np.array(array, order="C", copy=True)
+        self.array = np.array(array, dtype=array.dtype.newbyteorder("="), order="C", copy=True)
         self.array.setflags(write=False)
         self._key = (self.array.dtype.str, self.array.shape, self.array.tobytes())
 
@@ -93,16 +106,27 @@ def _exact(item: Any) -> Any:
     return type(item), item.hex() if isinstance(item, float) else item
 
 
+def _plain(item: Any) -> Any:
+    """NumPy's scalars as Python's, dtypes in the byte order of the machine: what the text form can say."""
+    if isinstance(item, tuple):
+        return tuple(map(_plain, item))
+    if isinstance(item, np.dtype):
+        return DTYPES.get(item.name, item)  # one of several that NumPy calls the same
+    return item.item() if isinstance(item, np.generic) else item
+
+
 class Attributes(Mapping[str, Any]):
     """The attributes of a node: an immutable mapping with hashable values, in the order of their names.
 
-    Equality compares types and bits, as it does for a :class:`Literal`.
+    Values are numbers, bools, text, None, dtypes, and tuples of them; scalars of NumPy become Python's. Equality
+    compares types and bits, as it does for a :class:`Literal`.
     """
 
     __slots__ = ("_items", "_key")
 
     def __init__(self, items: Mapping[str, Any] | None = None) -> None:
-        self._items = tuple(sorted((items or {}).items(), key=lambda item: item[0]))
+        plain = {name: _plain(item) for name, item in (items or {}).items()}
+        self._items = tuple(sorted(plain.items(), key=lambda item: item[0]))
         self._key = tuple((name, _exact(value)) for name, value in self._items)
         hash(self._key)
 

@@ -36,6 +36,11 @@ def wrap_evolve(cls: type) -> None:
 
 
 def _wrapped(raw: Evolve) -> Evolve:
+    try:
+        inspect.signature(raw).bind(*range(4))
+    except TypeError as error:
+        hint = "def evolve(self, ts_input, duration, num_timesteps, record=False): ..."
+        raise ModuleError(format_error(f"evolve: {error}", where=raw.__qualname__, hint=hint)) from error
     taken = inspect.signature(raw).parameters.values()
     takes_all = any(one.kind is one.VAR_KEYWORD for one in taken)
     options = [name for name in OPTIONS if takes_all or name in {one.name for one in taken}]
@@ -51,6 +56,12 @@ def _wrapped(raw: Evolve) -> Evolve:
         *args: Any,
         **kwargs: Any,
     ) -> tuple[Any, Any, Any]:
+        if kwargs_timeseries is not None and "kwargs_timeseries" not in options:
+            what, hint = (
+                "kwargs_timeseries is given, and its evolve does not take it",
+                "add it to the arguments of evolve",
+            )
+            raise ModuleError(format_error(what, where=self.full_name, hint=hint))
         given = {"kwargs_timeseries": kwargs_timeseries, "record": record}
         kwargs |= {name: given[name] for name in options}
 

@@ -21,14 +21,19 @@ from graphpool.parameters import active_trace, read_array
 
 Step = Callable[..., Any]
 
-_running: ContextVar[bool] = ContextVar("running_step", default=False)
-"""Whether a step runs as NumPy in this context."""
+_running: ContextVar[Any] = ContextVar("running_step", default=None)
+"""The outermost module whose step runs as NumPy in this context."""
 
 _MARK = "__graphpool_step__"
 
 
 def in_numpy_step() -> bool:
     """Whether a step runs as NumPy in this context."""
+    return _running.get() is not None
+
+
+def stepping_root() -> Any:
+    """The outermost module whose step runs as NumPy in this context, or None."""
     return _running.get()
 
 
@@ -43,7 +48,7 @@ def refuse_in_step(what: str, where: str, hint: str) -> None:
     Raises:
         TraceError: a step runs.
     """
-    if _running.get() or active_trace.get() is not None:
+    if _running.get() is not None or active_trace.get() is not None:
         raise TraceError(format_error(f"{what} is called inside a step", where=where, hint=hint))
 
 
@@ -89,12 +94,12 @@ def wrapped_step(raw: Step) -> Step:
         hooks = active_trace.get()
         if hooks is not None:
             return hooks.call_step(self, bound, args, kwargs)
-        if _running.get():
+        if _running.get() is not None:
             inner = {name: _copied(item) for name, item in kwargs.items()}
             return _copied_out(bound(*(_copied(item) for item in args), **inner))
         self._refuse_batched_states()
         inputs, named = read_inputs(self, args, kwargs)
-        token = _running.set(True)
+        token = _running.set(self)
         try:
             return _copied_out(bound(*inputs, **named))
         finally:

@@ -1,4 +1,4 @@
-"""Rows that work element by element: arithmetic, comparison, logic, functions, selection, casts."""
+"""Rows that work element by element: arithmetic, rounding, comparison, logic, selection, casts."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from graphpool.ops.table import Sample, Trait, op
 PLAIN = (Trait.ELEMENTWISE,)
 SWAPS = (Trait.ELEMENTWISE, Trait.COMMUTATIVE)
 SIGN_OF_ZERO = "the sign of a zero (onnx)"
+SIGN_OF_NAN = "the sign of a NaN (onnx)"
 JUMPS = (Trait.ELEMENTWISE, Trait.DISCRETE)
 
 
@@ -80,6 +81,24 @@ op(
     differs="an infinite operand; an integer y of 0; the sign of a zero (onnx)",
 )
 op(
+    "floor_divide",
+    type=elementwise(2, is_number),
+    kernel=lambda xp, x, y: xp.floor_divide(x, y),
+    traits=JUMPS,
+    ufunc=np.floor_divide,
+    samples=samples.elementwise(2, NUMBERS),
+    doc="x / y rounded down to an integer, as `//`; an integer divided by 0 is 0",
+)
+op(
+    "fmod",
+    type=elementwise(2, is_number),
+    kernel=lambda xp, x, y: xp.fmod(x, y),
+    traits=JUMPS,
+    ufunc=np.fmod,
+    samples=samples.elementwise(2, NUMBERS),
+    doc="the remainder of a division rounded towards zero, with the sign of x; an integer modulo 0 is 0",
+)
+op(
     "pow",
     type=elementwise(2, is_number),
     kernel=lambda xp, x, y: xp.power(x, y),
@@ -127,6 +146,24 @@ op(
     doc="the largest integer not above x",
 )
 op(
+    "ceil",
+    type=elementwise(1, is_float),
+    kernel=lambda xp, x: xp.ceil(x),
+    traits=JUMPS,
+    ufunc=np.ceil,
+    samples=samples.elementwise(1, FLOATS),
+    doc="the smallest integer not below x",
+)
+op(
+    "trunc",
+    type=elementwise(1, is_float),
+    kernel=lambda xp, x: xp.trunc(x),
+    traits=JUMPS,
+    ufunc=np.trunc,
+    samples=samples.elementwise(1, FLOATS),
+    doc="the nearest integer towards zero",
+)
+op(
     "round",
     type=elementwise(1, is_float),
     kernel=lambda xp, x: xp.rint(x),
@@ -165,47 +202,75 @@ op(
     differs=SIGN_OF_ZERO,
 )
 
-# --- functions -------------------------------------------------------------------------------------------------------
 op(
-    "exp",
-    type=elementwise(1, is_float),
-    kernel=lambda xp, x: xp.exp(x),
+    "fmax",
+    type=elementwise(2, is_float),
+    kernel=lambda xp, x, y: xp.fmax(x, y),
     traits=PLAIN,
-    ufunc=np.exp,
-    samples=samples.elementwise(1, FLOATS),
-    tolerance=4,
-    doc="the exponential function",
+    ufunc=np.fmax,
+    samples=samples.elementwise(2, FLOATS),
+    doc="the larger one; NaN only if both are NaN",
+    differs=SIGN_OF_ZERO,
 )
 op(
-    "log",
-    type=elementwise(1, is_float),
-    kernel=lambda xp, x: xp.log(x),
+    "fmin",
+    type=elementwise(2, is_float),
+    kernel=lambda xp, x, y: xp.fmin(x, y),
     traits=PLAIN,
-    ufunc=np.log,
-    samples=samples.elementwise(1, FLOATS),
-    tolerance=4,
-    doc="the natural logarithm",
+    ufunc=np.fmin,
+    samples=samples.elementwise(2, FLOATS),
+    doc="the smaller one; NaN only if both are NaN",
+    differs=SIGN_OF_ZERO,
 )
 op(
-    "sqrt",
+    "limit",
     type=elementwise(1, is_float),
-    kernel=lambda xp, x: xp.sqrt(x),
+    kernel=lambda xp, x: xp.clip(x, xp.finfo(x.dtype).min, xp.finfo(x.dtype).max),
     traits=PLAIN,
-    ufunc=np.sqrt,
     samples=samples.elementwise(1, FLOATS),
-    tolerance=1,
-    doc="the square root",
+    doc="infinities become the largest numbers of the dtype, as in `np.nan_to_num`; NaN stays",
+)
+
+# --- signs and special values ----------------------------------------------------------------------------------------
+op(
+    "copysign",
+    type=elementwise(2, is_float),
+    kernel=lambda xp, x, y: xp.copysign(x, y),
+    traits=JUMPS,
+    ufunc=np.copysign,
+    samples=samples.elementwise(2, FLOATS),
+    doc="the size of x with the sign of y",
+    differs=SIGN_OF_NAN,
 )
 op(
-    "tanh",
-    type=elementwise(1, is_float),
-    kernel=lambda xp, x: xp.tanh(x),
-    traits=PLAIN,
-    ufunc=np.tanh,
-    samples=samples.elementwise(1, FLOATS),
-    tolerance=16,
-    doc="the hyperbolic tangent",
+    "heaviside",
+    type=elementwise(2, is_float),
+    kernel=lambda xp, x, y: xp.heaviside(x, y),
+    traits=JUMPS,
+    ufunc=np.heaviside,
+    samples=samples.elementwise(2, FLOATS),
+    doc="0 for negative x, 1 for positive x, y where x is 0; NaN stays NaN",
+    differs=SIGN_OF_ZERO,
 )
+
+
+def _flag(name: str, ufunc: np.ufunc, doc: str, differs: str = "") -> None:
+    op(
+        name,
+        type=elementwise(1, is_float, BOOL),
+        kernel=lambda xp, x: getattr(xp, ufunc.__name__)(x),
+        traits=JUMPS,
+        ufunc=ufunc,
+        samples=samples.elementwise(1, FLOATS),
+        doc=doc,
+        differs=differs,
+    )
+
+
+_flag("isnan", np.isnan, "whether x is NaN")
+_flag("isfinite", np.isfinite, "whether x is neither NaN nor infinite")
+_flag("isinf", np.isinf, "whether x is infinite")
+_flag("signbit", np.signbit, "whether the sign of x is minus, as that of -0.0 is", SIGN_OF_NAN)
 
 
 # --- comparison and logic --------------------------------------------------------------------------------------------

@@ -79,6 +79,20 @@ op(
     tolerance=4,
     doc="the sum over axes; small integers are cast to int64 first",
 )
+
+
+def _prod_kernel(xp: object, x: object, axes: tuple[int, ...], keepdims: bool) -> object:
+    return xp.prod(x, axis=axes, keepdims=keepdims, dtype=x.dtype)  # type: ignore[attr-defined]
+
+
+op(
+    "prod",
+    type=_reduction(is_number),
+    kernel=_prod_kernel,
+    samples=_samples(NUMBERS, special=True),
+    tolerance=8,
+    doc="the product over axes; small integers are cast to int64 first",
+)
 _reduce("mean", "mean", is_float, FLOATS, "the mean over axes", tolerance=4, needs_elements=True)
 _reduce("max", "max", is_number, NUMBERS, "the largest element over axes; NaN wins", needs_elements=True)
 _reduce("min", "min", is_number, NUMBERS, "the smallest element over axes; NaN wins", needs_elements=True)
@@ -87,6 +101,7 @@ _reduce("all", "all", is_bool, (BOOL,), "whether all elements over axes are true
 
 UFUNC_REDUCTIONS: dict[np.ufunc, str] = {
     np.add: "sum",
+    np.multiply: "prod",
     np.maximum: "max",
     np.minimum: "min",
     np.logical_or: "any",

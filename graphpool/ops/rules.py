@@ -23,6 +23,11 @@ def is_number(dtype: DType) -> bool:
     return dtype.kind in "fiu"
 
 
+def is_integer(dtype: DType) -> bool:
+    """Integer, not bool."""
+    return dtype.kind in "iu"
+
+
 def is_bool(dtype: DType) -> bool:
     """Boolean."""
     return dtype == BOOL

@@ -137,7 +137,8 @@ def _demote(rewrite: Rewrite, value: Value, node: Node, args: tuple[Value, ...])
         return None
     operands = [rewrite.meet_stream(arg) for arg in node.args]
     if node.op != "cast":
-        return rewrite.add(node.op, operands, node.attrs)
+        made = {"dtype": rewrite.dtype(node.attrs["dtype"])} if "dtype" in node.attrs else {}
+        return rewrite.add(node.op, operands, {**node.attrs, **made})
     target = rewrite.dtype(node.attrs["dtype"])
     source = rewrite.node(operands[0]).type.dtype
     if source.kind == "i" and target == FLOAT32:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
@@ -147,27 +148,32 @@ class TimeSeries:
         """Move the series to later by ``offset`` seconds.
 
         Raises:
-            TimeSeriesError: ``offset`` is no finite number.
+            TimeSeriesError: ``offset`` is no finite number, or so large that a time would not be finite.
         """
         offset = read_time(offset, "the delay", self._label)
+        return self._moved(offset, self._t_start + offset, inplace)
+
+    def _moved(self, offset: float, start: float, inplace: bool) -> Self:
+        if not all(math.isfinite(time) for time in (offset, start, self._t_stop + offset)):
+            what = f"it cannot be moved by {offset} s, {self._shown_range()}: there are no such times"
+            raise TimeSeriesError(format_error(what, where=self._label))
         moved = self if inplace else self.copy()
-        moved._move(offset)
+        moved._move(offset, start)
         return moved
 
-    def _move(self, offset: float) -> None:
-        self._times = self._times + offset
-        self._t_start, self._t_stop = self._t_start + offset, self._t_stop + offset
+    def _move(self, offset: float, start: float) -> None:
+        """Move by so many seconds, to this start; a sum of floats may miss it."""
+        self._times = np.maximum(self._times + offset, start)
+        self._t_start, self._t_stop = start, max(self._t_stop + offset, start)
 
     def start_at(self, t_start: float, inplace: bool = False) -> Self:
         """Move the series so that it starts at a time, in seconds.
 
         Raises:
-            TimeSeriesError: ``t_start`` is no finite number.
+            TimeSeriesError: ``t_start`` is no finite number, or so large that a time would not be finite.
         """
         t_start = read_time(t_start, "t_start", self._label)
-        moved = self.delay(t_start - self._t_start, inplace)
-        moved._t_start = t_start  # a sum of floats may miss it
-        return moved
+        return self._moved(t_start - self._t_start, t_start, inplace)
 
     def start_at_zero(self, inplace: bool = False) -> Self:
         """Move the series so that it starts at 0 s."""
@@ -257,3 +263,23 @@ def other_series(item: Any, kind: type[TimeSeries], what: str) -> list[Any]:
             shown = one._label if isinstance(one, TimeSeries) else type(one).__name__
             raise SeriesTypeError(format_error(f"{what} takes {kind.__name__}, got {shown}"))
     return listed
+
+
+def read_offsets(offset: Any, count: int, where: str) -> list[float | None]:
+    """The offset in seconds of each of ``count`` series; None for the usual one.
+
+    Args:
+        offset: None, a number for all, or a number or None for each.
+        count: of the series.
+        where: the series that they follow, for messages.
+
+    Raises:
+        TimeSeriesError: an offset is no finite number, or there is not one for each series.
+    """
+    if offset is None or not isinstance(offset, Iterable) or getattr(offset, "ndim", 1) == 0:
+        return [None if offset is None else read_time(offset, "the offset", where)] * count
+    offsets = [None if one is None else read_time(one, "an offset", where) for one in offset]
+    if len(offsets) != count:
+        hint = "one number, or one for each series"
+        raise TimeSeriesError(format_error(f"{len(offsets)} offsets for {count} series", where=where, hint=hint))
+    return offsets

@@ -62,23 +62,51 @@ def check_channels(channels: Integers, times: Floats, number: int, where: str) -
         raise TimeSeriesError(format_error(what, where=where, hint=hint))
 
 
-def read_asked(channels: Any, number: int, where: str) -> Integers:
-    """The channels that a method is asked for, one or several, in any order.
+def select_channels(channels: Any, count: int, where: str) -> slice | Integers:
+    """The columns that a selection of channels means, in the order in which it names them.
+
+    Args:
+        channels: None for all; a number or several, of which negative ones count from the end; a slice; or a mask, one
+            bool a channel.
+        count: how many channels there are.
+        where: the series, for messages.
+
+    Returns:
+        A slice for None and for a slice, else numbers from 0 to ``count - 1``.
 
     Raises:
-        ChannelError: one is not below ``number``, or is negative.
-        SeriesTypeError: one is no whole number.
+        ChannelError: a channel that the series does not have, or a mask of another length.
+        SeriesTypeError: it is none of these.
     """
-    array = _as_numbers(channels, where).reshape(-1)
-    whole = array == np.floor(array)
-    if not whole.all():
-        raise SeriesTypeError(format_error(f"channel {array[np.argmin(whole)]}", where=where, hint=WHOLE))
-    known = (array >= 0) & (array < number)
+    if channels is None or isinstance(channels, slice):
+        return slice(None) if channels is None else channels
+    array = _as_array(channels, where)
+    if array.dtype == np.bool_ and array.ndim:
+        if array.size != count:
+            what = f"a mask of {array.size} channels, num_channels is {count}"
+            raise ChannelError(format_error(what, where=where, hint="one bool a channel"))
+        return np.flatnonzero(array)
+    if array.dtype.kind not in "iu":
+        hint = "a whole number, several of them, a slice or a mask"
+        raise SeriesTypeError(format_error(f"channels={channels!r}", where=where, hint=hint))
+    picked = array.reshape(-1)
+    known = (picked >= -count) & (picked < count)
     if not known.all():
-        what = f"no channel {array[np.argmin(known)]}, num_channels is {number}"
-        hint = f"channels 0 to {number - 1}" if number else "the series has no channels"
+        what = f"no channel {picked[np.argmin(known)]}, num_channels is {count}"
+        hint = f"channels 0 to {count - 1}" if count else "the series has no channels"
         raise ChannelError(format_error(what, where=where, hint=hint))
-    return array.astype(np.int64)
+    numbers = picked.astype(np.int64)
+    return np.where(numbers < 0, numbers + count, numbers)
+
+
+def list_channels(channels: Any, count: int, where: str) -> Integers:
+    """The same as :func:`select_channels`, as numbers always.
+
+    Raises:
+        ChannelError, SeriesTypeError: as there.
+    """
+    selected = select_channels(channels, count, where)
+    return np.arange(*selected.indices(count), dtype=np.int64) if isinstance(selected, slice) else selected
 
 
 def read_map(channel_map: Any, number: int, where: str) -> Integers:
@@ -98,11 +126,17 @@ def read_map(channel_map: Any, number: int, where: str) -> Integers:
     return array.astype(np.int64)
 
 
-def _as_numbers(channels: Any, where: str) -> npt.NDArray[Any]:
+def _as_array(channels: Any, where: str) -> npt.NDArray[Any]:
     try:
         array = np.asarray(channels)
     except ValueError as error:
         raise SeriesTypeError(format_error(f"the channels are no array: {error}", where=where)) from error
+    # An empty list has the dtype float64.
+    return array if array.size or array.dtype == np.bool_ else array.astype(np.int64)
+
+
+def _as_numbers(channels: Any, where: str) -> npt.NDArray[Any]:
+    array = _as_array(channels, where)
     if not array.size:
         return array.astype(np.int64)
     if array.dtype.kind not in "iuf":

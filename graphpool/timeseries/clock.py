@@ -11,6 +11,7 @@ rounding, or by a billionth of a step, is the start of that bin. All other times
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +38,13 @@ SAME = 1e-12
 LAST_STEP = 2**53
 """Steps beyond this one have no float of their own."""
 
+NO_NUMBERS = (str, bytes, complex, np.complexfloating)
+"""What numpy would turn into a time although it is none."""
+
 
 def rounding(*times: Any) -> float:
     """By how many seconds times of these magnitudes may be off for rounding alone."""
-    return ROUNDING * sum(float(np.max(np.abs(one), initial=0.0)) for one in times)
+    return sum(ROUNDING * float(np.max(np.abs(one), initial=0.0)) for one in times)
 
 
 def read_dt(dt: Any, where: str = "") -> float:
@@ -96,9 +100,9 @@ class Clock:
         if rate is None:
             return np.asarray(steps * self.dt + self.origin)
         # One rounding: 3 / 10 is the float that people write as 0.3, 3 * 0.1 is not.
-        before = round(self.origin * rate)
-        if before / rate == self.origin:
-            return np.asarray((steps + before) / rate)
+        before = self.origin * rate
+        if math.isfinite(before) and round(before) / rate == self.origin:
+            return np.asarray((steps + round(before)) / rate)
         return np.asarray(steps / rate + self.origin)
 
     @property
@@ -108,39 +112,40 @@ class Clock:
         return rate if rate and 1 / rate == self.dt else None
 
     # --- from times to steps ------------------------------------------------------------------------------------------
-    def steps(self, times: Any) -> Integers:
-        """The step of each time, of any shape, as int64.
+    def steps(self, times: Any, where: str = "") -> Integers:
+        """The step of each time, of any shape, as int64; ``where`` says in an error whose times they are.
 
         Raises:
             TimeSeriesError: a time is not finite, or too far away for a step of its own.
         """
-        quotients, slack = self._quotients(times)
+        quotients, slack = self._quotients(times, where)
         quotients += slack
         floors = np.floor(quotients, out=quotients) if quotients.ndim else np.floor(quotients)
         return floors.astype(np.int64)
 
-    def step(self, time: float) -> int:
+    def step(self, time: float, where: str = "") -> int:
         """The step of one time; see :meth:`steps`."""
-        return int(self.steps(time))
+        return int(self.steps(time, where))
 
-    def positions(self, times: Any) -> Floats:
+    def positions(self, times: Any, where: str = "") -> Floats:
         """Times in units of steps from the origin; whole numbers for those that mean the start of a step.
 
         Raises:
             TimeSeriesError: as :meth:`steps`.
         """
-        quotients, slack = self._quotients(times)
+        quotients, slack = self._quotients(times, where)
         nearest = np.rint(quotients)
         return np.where(np.abs(quotients - nearest) <= slack, nearest, quotients)
 
-    def _quotients(self, times: Any) -> tuple[Floats, Floats]:
+    def _quotients(self, times: Any, where: str) -> tuple[Floats, Floats]:
         times = np.asarray(times, dtype=np.float64)
         # For each time on its own, so that the step of a time does not depend on the others.
         slack: Floats = np.abs(times)
         largest = float(np.max(slack, initial=0.0))
         if not largest < LAST_STEP * self.dt:
             wrong = times.ravel()[~(slack.ravel() < LAST_STEP * self.dt)][0]
-            raise TimeSeriesError(f"t={wrong} s is no time on a clock with dt={self.dt} s")
+            what = f"t={wrong} s is no time on a clock with dt={self.dt} s"
+            raise TimeSeriesError(format_error(what, where=where, hint="dt and all times are in seconds"))
         slack *= ROUNDING / self.dt
         slack += NEGLIGIBLE + ROUNDING * abs(self.origin) / self.dt
         quotients: Floats = times - self.origin
@@ -150,23 +155,55 @@ class Clock:
     def on_grid(self, time: float) -> bool:
         """Whether a time is the start of a step."""
         position = (time - self.origin) / self.dt
-        return abs(position - round(position)) <= self._slack(abs(time))
+        return math.isfinite(position) and abs(position - round(position)) <= self._slack(abs(time))
+
+    def nearest(self, time: float) -> int:
+        """The step whose start is nearest to a time."""
+        return round((time - self.origin) / self.dt)
+
+    def snapped(self, time: float) -> float:
+        """The start of a step for a time that means it; any other time as it is."""
+        return self.time(self.nearest(time)) if self.on_grid(time) else time
 
     def _slack(self, largest: float) -> float:
         return min(NEGLIGIBLE + ROUNDING * (largest + abs(self.origin)) / self.dt, MOST_SLACK)
 
     # --- lengths and other clocks -------------------------------------------------------------------------------------
-    def whole_steps(self, duration: float) -> int:
-        """How many whole steps fit into so many seconds."""
-        return math.floor(duration / self.dt + self._slack(abs(duration)))
+    def whole_steps(self, duration: float, where: str = "") -> int:
+        """How many whole steps fit into so many seconds; ``where`` says in an error whose they are.
 
-    def covering_steps(self, duration: float) -> int:
-        """How many steps cover so many seconds."""
-        return math.ceil(duration / self.dt - self._slack(abs(duration)))
+        Raises:
+            TimeSeriesError: there is no such number.
+        """
+        return math.floor(self._count(duration, where) + self._slack(abs(duration)))
+
+    def covering_steps(self, duration: float, where: str = "") -> int:
+        """How many steps cover so many seconds; as :meth:`whole_steps`."""
+        return math.ceil(self._count(duration, where) - self._slack(abs(duration)))
+
+    def _count(self, duration: float, where: str) -> float:
+        count = duration / self.dt
+        if not math.isfinite(count):
+            what = f"{duration} s cannot be counted in steps of dt={self.dt} s"
+            raise TimeSeriesError(format_error(what, where=where, hint="dt and all times are in seconds"))
+        return count
 
     def moved(self, offset: float) -> Clock:
         """The clock that starts later by so many seconds."""
         return Clock(self.dt, self.origin + offset)
+
+    def end(self, count: int, where: str = "") -> float:
+        """When ``count`` steps from step 0 on end; ``where`` says in an error whose steps they are.
+
+        Raises:
+            TimeSeriesError: floats have no such time.
+        """
+        with np.errstate(over="ignore"):
+            stop = self.time(count)
+        if not math.isfinite(stop):
+            what = f"{count} steps of dt={self.dt} s from t={self.origin} s on have no end"
+            raise TimeSeriesError(format_error(what, where=where, hint="dt and all times are in seconds"))
+        return stop
 
     def started_at(self, step: int) -> Clock:
         """The clock whose step 0 is this one's ``step``."""
@@ -176,7 +213,7 @@ class Clock:
         """The step of this clock at which the other one starts; None where they have not the same bins."""
         if not math.isclose(self.dt, other.dt, rel_tol=SAME) or not self.on_grid(other.origin):
             return None
-        return round((other.origin - self.origin) / self.dt)
+        return self.nearest(other.origin)
 
 
 def sub_steps(dt: float, inner: float) -> int | None:
@@ -186,16 +223,36 @@ def sub_steps(dt: float, inner: float) -> int | None:
     return count if count and math.isclose(ratio, count, rel_tol=NEGLIGIBLE) else None
 
 
+def as_times(times: Any, where: str) -> Floats:
+    """A new float64 array of times, of any shape.
+
+    Raises:
+        TimeSeriesError: they are no real numbers.
+    """
+    try:
+        given = np.asarray([] if times is None else times)
+        # Numpy takes the number out of a text, and half of a complex number.
+        wrong = given.dtype.kind not in "biufO" or any(isinstance(one, NO_NUMBERS) for one in _objects(given))
+        if not wrong or not given.size:
+            return np.array(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TimeSeriesError(format_error(f"the times are no numbers: {error}", where=where)) from error
+    what = f"the times are no numbers, but {given.dtype}"
+    raise TimeSeriesError(format_error(what, where=where, hint="real numbers, in seconds"))
+
+
+def _objects(given: npt.NDArray[Any]) -> Iterable[Any]:
+    """The entries of an array that may be anything; none of an array of numbers."""
+    return given.ravel() if given.dtype == np.object_ else ()
+
+
 def read_times(times: Any, where: str) -> Floats:
     """A new vector of ascending times in seconds; equal ones may follow each other.
 
     Raises:
         TimeSeriesError: not numeric, not finite, or not ascending; says which.
     """
-    try:
-        array = np.array([] if times is None else times, dtype=np.float64).reshape(-1)
-    except (TypeError, ValueError) as error:
-        raise TimeSeriesError(format_error(f"the times are no numbers: {error}", where=where)) from error
+    array = as_times(times, where).reshape(-1)
     if not array.size:
         return array
     if not np.isfinite(array).all():
@@ -216,8 +273,8 @@ def read_time(time: Any, what: str, where: str) -> float:
         TimeSeriesError: it is something else.
     """
     try:
-        value = float(time)
-    except (TypeError, ValueError):
+        value = math.nan if np.asarray(time).dtype.kind in "cSU" else float(time)
+    except (TypeError, ValueError, OverflowError):
         value = math.nan
     if not math.isfinite(value):
         raise TimeSeriesError(format_error(f"{what} is {time!r}", where=where, hint="a finite number of seconds"))

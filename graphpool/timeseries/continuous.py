@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from graphpool.timeseries.cutting import clipped, resampled, sliced
 from graphpool.timeseries.joining import appended, merged, with_channels_of
 from graphpool.timeseries.sampled import SampledSeries
 from graphpool.timeseries.sampling import HOLD, Kind, read_fill, read_kind, read_samples
+from graphpool.timeseries.sizes import check_steps
 
 
 class TSContinuous(SampledSeries, Arithmetic):
@@ -98,7 +100,8 @@ class TSContinuous(SampledSeries, Arithmetic):
             interp_kind: as for the class; the last sample holds for its full step with every kind.
 
         Raises:
-            TimeSeriesError: ``dt`` is not positive, ``t_start`` not finite, or the samples are no matrix of numbers.
+            TimeSeriesError: ``dt`` is not positive, ``t_start`` or the end not finite, or the samples are no matrix of
+                numbers.
             SeriesTypeError: the samples are None.
         """
         if samples is None:
@@ -108,6 +111,7 @@ class TSContinuous(SampledSeries, Arithmetic):
         clock = Clock(read_dt(dt, where), read_time(t_start, "t_start", where))
         kind = read_kind(interp_kind, where)
         read = read_samples(samples, where)
+        clock.end(len(read), where)
         return TSContinuous._from_owned(read, clock, name=name, periodic=bool(periodic), interp_kind=kind)
 
     def _check_rows(self, rows: int, times: int) -> None:
@@ -207,8 +211,10 @@ class TSContinuous(SampledSeries, Arithmetic):
             inplace: whether to change this series.
 
         Raises:
-            TimeSeriesError: a limit is not finite, or outside of a series that is not periodic.
+            TimeSeriesError: a limit is not finite, or outside of a series that is not periodic; a periodic series has
+                too many repetitions between them.
             ChannelError: there is no such channel.
+            SeriesTypeError: ``channels`` is something else.
         """
         return self._become(clipped(self, t_start, t_stop, channels, include_stop, sample_limits), inplace)
 
@@ -223,6 +229,7 @@ class TSContinuous(SampledSeries, Arithmetic):
         Raises:
             TimeSeriesError: the times are not ascending, or one is out of range.
             ChannelError: there is no such channel.
+            SeriesTypeError: ``channels`` is something else.
         """
         return self._become(resampled(self, times, channels), inplace)
 
@@ -233,10 +240,13 @@ class TSContinuous(SampledSeries, Arithmetic):
             (steps, N) float64, a new array.
 
         Raises:
-            TimeSeriesError: ``dt`` is not positive, or the series has no value at one of these times.
+            TimeSeriesError: ``dt`` is not positive, there are too many steps, or the series has no value at one of
+                these times.
         """
         clock = Clock(read_dt(dt, self._label), self._t_start)
-        rows = self._rows(clock, 0, clock.covering_steps(self.duration))
+        steps = self.duration / clock.dt
+        check_steps(steps, self.num_channels, clock.dt, self._label)
+        rows = self._rows(clock, 0, math.ceil(clock.positions(self._t_stop, self._label)))
         return rows.copy() if np.may_share_memory(rows, self._samples) else rows
 
     def __getitem__(self, key: Any) -> Self:
@@ -247,6 +257,7 @@ class TSContinuous(SampledSeries, Arithmetic):
         Raises:
             TimeSeriesError: as :meth:`resample` and :meth:`clip`, or a step that is not positive.
             ChannelError: there is no such channel, or there are more than two indices.
+            SeriesTypeError: the channels are something else.
         """
         indices = key if isinstance(key, tuple) else (key,)
         if len(indices) not in (1, 2):

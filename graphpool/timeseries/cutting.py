@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from graphpool.errors import TimeSeriesError, format_error
-from graphpool.timeseries.clock import ROUNDING, Clock, Floats, Integers, read_dt, read_time, read_times
+from graphpool.timeseries.channels import select_channels
+from graphpool.timeseries.clock import Clock, Floats, Integers, read_dt, read_time, read_times, rounding
 from graphpool.timeseries.sampled import NEAR, NEAR_SHARE, NO_TIMES, SampledSeries
-from graphpool.timeseries.sampling import pick_channels, read_asked
+from graphpool.timeseries.sampling import read_unsorted_times
+from graphpool.timeseries.sizes import check_repetitions, check_steps
 
 Series = TypeVar("Series", bound=SampledSeries)
 
@@ -28,13 +30,15 @@ class _Part:
     sample_stop: bool
     cut_stop: bool
     """Whether ``stop`` is a limit that was asked for."""
-    slack: float
+    start_slack: float
+    """By how many seconds a time may miss the start for rounding; the same for a part that stops there."""
+    stop_slack: float
 
 
 def resampled(series: Series, times: Any, channels: Any) -> Series:
     """The values at other times; see ``TSContinuous.resample``."""
-    columns = pick_channels(channels, series._samples.shape[1], series._label)
-    read = read_times(read_asked(times, series._label), series._label)
+    columns = select_channels(channels, series._samples.shape[1], series._label)
+    read = read_times(read_unsorted_times(times, series._label), series._label)
     start, stop = (float(read[0]), float(read[-1])) if read.size else (series.t_start, series.t_start)
     return series._selected(series(read), columns, _clock=None, _times=read, _t_start=start, _t_stop=stop)
 
@@ -44,7 +48,7 @@ def clipped(
     series: Series, t_start: Any, t_stop: Any, channels: Any, include_stop: bool, sample_limits: bool
 ) -> Series:
     """The part between two times; see ``TSContinuous.clip``."""
-    columns = pick_channels(channels, series._samples.shape[1], series._label)
+    columns = select_channels(channels, series._samples.shape[1], series._label)
     part = _read_part(series, t_start, t_stop, include_stop, sample_limits)
     steps = _steps(series, part)
     if steps is None:
@@ -60,10 +64,11 @@ def sliced(series: Series, times: slice, channels: Any) -> Series:
     start = series.t_start if times.start is None else read_time(times.start, "the start", series._label)
     stop = series.t_stop if times.stop is None else read_time(times.stop, "the stop", series._label)
     clock = Clock(step, start)
-    first, count = 0, max(clock.covering_steps(stop - start), 0)
+    first, count = 0, max(clock.covering_steps(stop - start, series._label), 0)
     if not series.periodic:
-        first = max(clock.covering_steps(series.t_start - start), 0)
-        count = min(count, clock.covering_steps(series.t_stop - start))
+        first = max(clock.covering_steps(series.t_start - start, series._label), 0)
+        count = min(count, clock.covering_steps(series.t_stop - start, series._label))
+    check_steps(count - first, series._samples.shape[1], step, series._label)
     return resampled(series, clock.times(first, max(count - first, 0)), channels)
 
 
@@ -77,9 +82,9 @@ def _read_part(series: SampledSeries, t_start: Any, t_stop: Any, include_stop: b
         start, stop = _inside(series, start), _inside(series, stop)
     include_stop = include_stop or t_stop is None
     inserts = sample_limits and len(series) > 0
-    slack = ROUNDING * (abs(start) + abs(stop) + abs(series.t_start) + abs(series.t_stop))
-    sample_start = inserts and cut_start and (include_stop or stop - start > slack)
-    return _Part(start, stop, include_stop, sample_start, inserts and cut_stop and include_stop, cut_stop, slack)
+    slacks = [series._slack() + rounding(limit) for limit in (start, stop)]
+    sample_start = inserts and cut_start and (include_stop or stop - start > sum(slacks))
+    return _Part(start, stop, include_stop, sample_start, inserts and cut_stop and include_stop, cut_stop, *slacks)
 
 
 def _repeats(series: SampledSeries) -> bool:
@@ -101,7 +106,7 @@ def _steps(series: SampledSeries, part: _Part) -> tuple[int, int] | None:
     wraps = series._wraps_by_step()
     if clock is None or not size or (_repeats(series) and not wraps):
         return None
-    start, stop = (float(position) for position in clock.positions([part.start, part.stop]))
+    start, stop = (float(position) for position in clock.positions([part.start, part.stop], series._label))
     first, end = math.ceil(start), math.ceil(stop)
     if part.sample_start and (first != start or not (wraps or 0 <= first < size)):
         return None
@@ -115,6 +120,7 @@ def _steps(series: SampledSeries, part: _Part) -> tuple[int, int] | None:
 def _by_step(series: Series, part: _Part, columns: slice | Integers, first: int, end: int) -> Series:
     assert series._clock is not None
     size = len(series)
+    _check_repeated(series, part, end - first)
     if first >= 0 and end <= size:
         samples = series._samples[first:end].copy()
     else:
@@ -130,15 +136,15 @@ def _by_step(series: Series, part: _Part, columns: slice | Integers, first: int,
 # --- by time ----------------------------------------------------------------------------------------------------------
 def _by_time(series: Series, part: _Part, columns: slice | Integers) -> Series:
     times, samples = _unrolled(series, part) if _repeats(series) else (series._all_times(), series._samples)
-    low = int(np.searchsorted(times, part.start - part.slack))
+    low = int(np.searchsorted(times, part.start - part.start_slack))
     if part.include_stop:
-        high = int(np.searchsorted(times, part.stop + part.slack, side="right"))
+        high = int(np.searchsorted(times, part.stop + part.stop_slack, side="right"))
     else:
-        high = int(np.searchsorted(times, part.stop - part.slack))
+        high = int(np.searchsorted(times, part.stop - part.stop_slack))
     times, samples = times[low : max(low, high)], samples[low : max(low, high)]
-    if part.sample_start and not (len(times) and times[0] <= part.start + part.slack):
+    if part.sample_start and not (len(times) and times[0] <= part.start + part.start_slack):
         times, samples = np.append(part.start, times), np.concatenate([series(part.start), samples])
-    if part.sample_stop and not (len(times) and times[-1] >= part.stop - part.slack):
+    if part.sample_stop and not (len(times) and times[-1] >= part.stop - part.stop_slack):
         times, samples = np.append(times, part.stop), np.concatenate([samples, series(part.stop)])
     start = min(part.start, float(times[0])) if len(times) else part.start
     stop = max(part.stop, float(times[-1])) if len(times) else part.stop
@@ -149,10 +155,16 @@ def _by_time(series: Series, part: _Part, columns: slice | Integers) -> Series:
 def _unrolled(series: SampledSeries, part: _Part) -> tuple[Floats, Floats]:
     """The times and samples of all periods that a part touches."""
     periods = (np.array([part.start, part.stop]) - series.t_start) / series.duration
-    slack = part.slack / series.duration
-    first = math.floor(periods[0] + slack)
+    slack = part.stop_slack / series.duration
+    first = math.floor(periods[0] + part.start_slack / series.duration)
     # The sample that starts the period after the last one belongs to a limit that was asked for.
     last = math.floor(periods[1] + slack) if part.cut_stop else math.ceil(periods[1] - slack) - 1
+    _check_repeated(series, part, (float(last) - first + 1) * len(series))
     numbers = np.arange(first, max(last, first) + 1)
     times = np.add.outer(numbers * series.duration, series._all_times()).ravel()
     return np.maximum.accumulate(times), np.tile(series._samples, (len(numbers), 1))
+
+
+def _check_repeated(series: SampledSeries, part: _Part, rows: float) -> None:
+    span = (part.start, part.stop)
+    check_repetitions(rows, series._samples.shape[1], span, series.duration, series._label)

@@ -10,10 +10,11 @@ import numpy as np
 
 from graphpool.errors import TimeSeriesError, format_error
 from graphpool.timeseries import rasters
-from graphpool.timeseries.base import UNNAMED, other_series
-from graphpool.timeseries.channels import read_asked, read_channels, read_count
+from graphpool.timeseries.base import UNNAMED, other_series, read_offsets
+from graphpool.timeseries.channels import list_channels, read_channels, read_count
 from graphpool.timeseries.clock import Clock, Integers, read_dt, read_time
 from graphpool.timeseries.event_base import Events
+from graphpool.timeseries.sizes import check_steps
 
 
 class TSEvent(Events):
@@ -106,15 +107,10 @@ class TSEvent(Events):
             TimeSeriesError: an offset is no finite number, or there is not one for each series.
         """
         others = other_series(other, TSEvent, "append_t")
-        offsets = list(offset) if isinstance(offset, Iterable) else [0.0 if offset is None else offset] * len(others)
-        if len(offsets) != len(others):
-            what = f"{len(offsets)} offsets for {len(others)} series"
-            raise TimeSeriesError(
-                format_error(what, where=self._label, hint="give one offset for each, or one for all")
-            )
+        offsets = read_offsets(offset, len(others), self._label)
         parts, stop, number = [], self._t_stop, self._num_channels
         for one, gap in zip(others, offsets, strict=True):
-            parts.append(one.start_at(stop + read_time(gap, "the offset", self._label)))
+            parts.append(one.start_at(stop + (gap or 0.0)))
             stop, number = max(stop, parts[-1]._t_stop), max(number, one._num_channels)
         return self._joined(parts, number, remove_duplicates, inplace)
 
@@ -132,7 +128,9 @@ class TSEvent(Events):
             new = np.r_[True, (times[1:] != times[:-1]) | (channels[1:] != channels[:-1])]
             times, channels = times[new], channels[new]
         span = (min(one._t_start for one in everyone), max(one._t_stop for one in everyone))
-        return self._become(self._with(times, channels, number, span), inplace)
+        joined = self._with(times, channels, number, span)
+        joined._clock = _common_clock([one for one in everyone if len(one)])
+        return self._become(joined, inplace)
 
     # --- rasters ------------------------------------------------------------------------------------------------------
     def raster(
@@ -154,7 +152,8 @@ class TSEvent(Events):
             t_start: where the first bin starts, in seconds; by default the start of the series.
             t_stop: in seconds; by default the end of the series. The bins cover the time until there.
             num_timesteps: the number of bins, in the place of ``t_stop``.
-            channels: a channel, or several in any order; column j is ``channels[j]``. By default all.
+            channels: which channels: a number, several in any order, a slice or a mask; column j is the j-th of them.
+                By default all.
             add_events: count the events of an entry; else say whether there are any.
 
         Returns:
@@ -164,18 +163,19 @@ class TSEvent(Events):
             TimeSeriesError: ``dt`` is not positive, ``t_stop`` is earlier than ``t_start``, ``num_timesteps`` is no
                 whole number from 0 on or comes with ``t_stop``, or the raster is too large.
             ChannelError: a channel that the series does not have.
+            SeriesTypeError: ``channels`` is something else.
         """
         start = self._t_start if t_start is None else read_time(t_start, "t_start", self._label)
         clock = Clock(read_dt(dt, self._label), start)
         count, stop = self._read_bins(clock, t_stop, num_timesteps)
         if channels is None:
             return self._fill(clock, 0, count, add_events, stop=stop)
-        asked, places = np.unique(read_asked(channels, self._num_channels, self._label), return_inverse=True)
+        asked, places = np.unique(list_channels(channels, self._num_channels, self._label), return_inverse=True)
         raster = self._fill(clock, 0, count, add_events, asked, stop)
         return raster if np.array_equal(places, np.arange(len(asked))) else raster[:, places]
 
     def _read_bins(self, clock: Clock, t_stop: Any, num_timesteps: Any) -> tuple[int, float]:
-        """How many bins there are, and when they end, in seconds."""
+        """How many bins there are, and the time in seconds from which on events do not count."""
         if num_timesteps is not None:
             if t_stop is not None:
                 what = f"both t_stop={t_stop} and num_timesteps={num_timesteps} are given"
@@ -185,8 +185,11 @@ class TSEvent(Events):
         if stop < clock.origin:
             what = f"t_stop={stop} s is earlier than t_start={clock.origin} s"
             raise TimeSeriesError(format_error(what, where=self._label, hint="give t_stop or num_timesteps"))
-        rasters.check_size((stop - clock.origin) / clock.dt, 1, clock, self._label)
-        return clock.covering_steps(stop - clock.origin), stop
+        count = (stop - clock.origin) / clock.dt
+        check_steps(count, 1, clock.dt, self._label)
+        count = math.ceil(clock.positions(stop, self._label))
+        # The bins end there themselves, or in the middle of the last one.
+        return count, math.inf if clock.on_grid(stop) else stop if t_stop is None else self._limit(stop)
 
     def _raster(self, clock: Clock, first: int, count: int, add_events: bool) -> rasters.Raster:
         """The raster ``(count, num_channels)`` of the steps of a clock from ``first`` on."""
@@ -203,7 +206,7 @@ class TSEvent(Events):
     ) -> rasters.Raster:
         """A raster of some channels, in ascending order, and of the events before ``stop``."""
         shape = (count, self._num_channels if asked is None else len(asked))
-        rasters.check_size(*shape, clock, self._label)
+        check_steps(*shape, clock.dt, self._label)
         range_, periodic = (self._t_start, self._t_stop), self._period is not None
         steps, occurring = rasters.find_steps(self._times, range_, periodic, clock, (first, count), self._label)
         rows, columns = steps - first if first else steps, self._channels[occurring.events]
@@ -226,6 +229,9 @@ class TSEvent(Events):
         spikes_at_bin_start: bool = False,
     ) -> TSEvent:
         """The events of a raster; :meth:`raster` with the same ``dt`` and ``t_start`` gives the same raster.
+
+        Such a series knows its steps: moved in time, cut and joined with others of the same steps, it keeps its events
+        in them. Other events, and those from a file, move by sums of floats, which may take one from the edge of a bin.
 
         Args:
             raster: ``(T, N)``, or ``(T,)`` for one channel: numbers of events, without their fractions, or bools. An
@@ -261,8 +267,11 @@ class TSEvent(Events):
         made = cls(t_start=clock.origin, name=name)
         array = rasters.read_raster(raster, made._label)
         steps, channels = rasters.find_events(array, add_events, clock, made._label)
+        stop = clock.end(len(array), made._label)
         times = rasters.event_times(steps, len(array), clock, spikes_at_bin_start, made._label)
-        return made._with(times, channels, array.shape[1], (clock.origin, clock.time(len(array))))
+        made = made._with(times, channels, array.shape[1], (clock.origin, stop))
+        made._clock = clock if rasters.uncertainty(clock, stop) < rasters.CERTAIN else None
+        return made
 
     # --- plots and text -----------------------------------------------------------------------------------------------
     def plot(
@@ -298,3 +307,11 @@ class TSEvent(Events):
         kind = "periodic" if self.periodic else "non-periodic"
         counts = f"Channels: {self._num_channels}. Events: {len(self)}"
         return f"{kind} `TSEvent` object `{self.name}` {self._shown_range()}. {counts}"
+
+
+def _common_clock(parts: list[Events]) -> Clock | None:
+    """The clock of the first of several series, where the others have the same bins."""
+    clock = parts[0]._clock if parts else None
+    if clock is None or any(one._clock is None or clock.offset_of(one._clock) is None for one in parts):
+        return None
+    return clock

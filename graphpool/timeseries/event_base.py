@@ -12,8 +12,8 @@ import numpy as np
 from graphpool.errors import SeriesTypeError, TimeSeriesError, format_error
 from graphpool.timeseries import rasters
 from graphpool.timeseries.base import TimeSeries
-from graphpool.timeseries.channels import check_channels, read_asked, read_channels, read_count, read_map
-from graphpool.timeseries.clock import Floats, Integers, read_time
+from graphpool.timeseries.channels import check_channels, list_channels, read_channels, read_count, read_map
+from graphpool.timeseries.clock import Clock, Floats, Integers, read_time, rounding
 
 Span = tuple[float, float]
 
@@ -23,6 +23,8 @@ class Events(TimeSeries):
 
     _channels: Integers
     _num_channels: int
+    _clock: Clock | None = None
+    """The clock at whose starts and middles of steps all events lie, where it is known."""
 
     def _read_range(self, times: Floats, t_start: Any, t_stop: Any) -> Span:
         if t_stop is None and times.size:
@@ -75,23 +77,30 @@ class Events(TimeSeries):
 
     def _set_times(self, times: Floats) -> None:
         super()._set_times(times)
+        self._clock = None
         self._stop_after_last()
 
-    def _move(self, offset: float) -> None:
-        super()._move(offset)
+    def _move(self, offset: float, start: float) -> None:
+        if self._clock is None:
+            super()._move(offset, start)
+        else:
+            self._move_by_step(self._clock, offset, start)
         self._stop_after_last()
+
+    def _move_by_step(self, clock: Clock, offset: float, start: float) -> None:
+        """Sums of floats would take the events, and the end, out of their steps."""
+        starts, stops = clock.on_grid(self._t_start), clock.on_grid(self._t_stop)
+        first = clock.nearest(self._t_start) if starts else 0
+        moved = Clock(clock.dt, start) if starts else clock.moved(offset)
+        times = rasters.on_other_clock(self._times, clock, moved, first)
+        stop = moved.time(clock.nearest(self._t_stop) - first) if stops else self._t_stop + offset
+        self._times, self._t_start, self._t_stop = np.maximum(times, start), start, max(stop, start)
+        self._clock = moved if rasters.uncertainty(moved, stop) < rasters.CERTAIN else None
 
     def _stop_after_last(self) -> None:
         """Keep the end later than the last event, where a sum of floats has brought them together."""
         if self._times.size and self._t_stop <= self._times[-1]:
             self._t_stop = math.nextafter(self._times[-1], math.inf)
-
-    def start_at(self, t_start: float, inplace: bool = False) -> Self:
-        moved = super().start_at(t_start, inplace)
-        # Sums of floats may leave the first events before the start.
-        moved._times = np.maximum(moved._times, moved._t_start)
-        moved._stop_after_last()
-        return moved
 
     # --- choosing events ----------------------------------------------------------------------------------------------
     def __call__(
@@ -99,10 +108,13 @@ class Events(TimeSeries):
     ) -> tuple[Floats, Integers]:
         """The events from ``t_start`` on and before ``t_stop``; of a periodic series, its repetitions too.
 
+        An event that misses a limit by the rounding of floats alone is at it: it belongs to the range that starts
+        there, as 0.3 does where the limit is 3 * 0.1. So ranges that follow each other have every event once.
+
         Args:
             t_start: in seconds; by default the start of the series.
             t_stop: in seconds; by default its end. The two are swapped where they are in the wrong order.
-            channels: a channel, or several; by default all.
+            channels: which channels: a number, several, a slice or a mask; by default all.
 
         Returns:
             Times (float64, in seconds, ascending) and channels (int64), two new vectors.
@@ -110,14 +122,24 @@ class Events(TimeSeries):
         Raises:
             TimeSeriesError: a time is not finite, or the range holds too many events.
             ChannelError: a channel that the series does not have.
+            SeriesTypeError: ``channels`` is something else.
         """
         start, stop = self._read_span(t_start, t_stop)
+        # Its own range cuts nothing off a series.
+        start, stop = start if t_start is None else self._limit(start), stop if t_stop is None else self._limit(stop)
         occurring = rasters.find_occurrences(self._times, self._t_start, self._period, start, stop, self._label)
         times, found = occurring.times(self._times, self.duration), self._channels[occurring.events]
         chosen = (times >= start) & (times < stop)
         if channels is not None:
-            chosen &= np.isin(found, read_asked(channels, self._num_channels, self._label))
+            chosen &= np.isin(found, list_channels(channels, self._num_channels, self._label))
         return times[chosen], found[chosen]
+
+    def _limit(self, time: float) -> float:
+        """What separates the events before a time from those that are at it, or after it."""
+        if self._period is None and time >= self._t_stop:
+            return time  # all events are before it, however near
+        snapped = time if self._clock is None else self._clock.snapped(time)
+        return snapped - rounding(snapped, self._t_start)
 
     @property
     def _period(self) -> float | None:
@@ -140,10 +162,12 @@ class Events(TimeSeries):
     ) -> Self:
         """The series of the events that a call with these arguments returns; its range is the one asked for.
 
+        Where the first event means ``t_start`` and lies below it for rounding, the range starts at the event.
+
         Args:
             t_start: in seconds; by default the start of the series.
             t_stop: in seconds, excluded; by default the end of the series.
-            channels: a channel, or several; by default all.
+            channels: which channels: a number, several, a slice or a mask; by default all.
             remap_channels: number the channels that are asked for from 0 on, in ascending order, and keep no others;
                 else channels keep their numbers, and the series the number of channels.
             inplace: change this series, and return it.
@@ -152,15 +176,19 @@ class Events(TimeSeries):
             TimeSeriesError: a time is not finite, ``t_stop`` is earlier than ``t_start``, or the range holds too many
                 events.
             ChannelError: a channel that the series does not have.
+            SeriesTypeError: ``channels`` is something else.
         """
-        span = self._read_span(t_start, t_stop)
-        self._check_range(np.empty(0), *span)
-        times, found = self(*span, channels)
+        start, stop = self._read_span(t_start, t_stop)
+        self._check_range(np.empty(0), start, stop)
+        times, found = self(t_start, t_stop, channels)
         number = self._num_channels
         if remap_channels and channels is not None:
-            asked = np.unique(read_asked(channels, number, self._label))
+            asked = np.unique(list_channels(channels, number, self._label))
             found, number = np.searchsorted(asked, found), len(asked)
-        return self._become(self._with(times, found, number, span), inplace)
+        part = self._with(times, found, number, (min([start, *times[:1].tolist()]), stop))
+        if self._period is not None:
+            part._clock = None
+        return self._become(part, inplace)
 
     def remap_channels(self, channel_map: Any, inplace: bool = False) -> Self:
         """Give every channel another number; the number of channels grows as needed.

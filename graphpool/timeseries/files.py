@@ -9,14 +9,13 @@ series has them. Files that say the same three with the names of empty entries (
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from graphpool.archive import Archive, Array, write_whole
 from graphpool.errors import GraphpoolError, SeriesTypeError, TimeSeriesError, format_error
-from graphpool.timeseries.archive import Archive, Array
 from graphpool.timeseries.base import UNNAMED, TimeSeries
 from graphpool.timeseries.clock import Clock
 from graphpool.timeseries.continuous import TSContinuous
@@ -53,17 +52,7 @@ def save(path: str | Path, series: TimeSeries) -> None:
     """
     contents = _contents(series)
     given = os.fspath(path)
-    # As open() does: a link stays, and what it points to is written.
-    target = Path(os.path.realpath(given if given.endswith(SUFFIX) else given + SUFFIX))
-    # Not from tempfile, whose files are closed to the group and to others.
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            np.savez(file, **contents)
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole(given if given.endswith(SUFFIX) else given + SUFFIX, lambda file: np.savez(file, **contents))
 
 
 def _contents(series: Any) -> dict[str, Any]:
@@ -113,7 +102,7 @@ def load(path: str | Path, expected_type: str | type | None = None) -> Any:
     """Read a series from a file that :func:`save` wrote; see :func:`load_ts_from_file`."""
     expected = _read_expected(expected_type)
     with open(path, "rb") as file:
-        archive = Archive(file, os.fspath(path), SHARED_KEYS + EVENT_KEYS + CONTINUOUS_KEYS)
+        archive = Archive(file, os.fspath(path), SHARED_KEYS + EVENT_KEYS + CONTINUOUS_KEYS, TimeSeriesError)
         kind = _stated(archive, "type_", "str_type", "strType")
         if kind not in KINDS:
             what = "it does not say what it holds" if kind is None else f"it holds a {kind!r}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import numpy as np
 
 from graphpool.errors import TimeSeriesError, format_error
-from graphpool.timeseries.base import other_series
-from graphpool.timeseries.clock import ROUNDING, Clock, Floats, read_time
+from graphpool.timeseries.base import other_series, read_offsets
+from graphpool.timeseries.clock import ROUNDING, Clock, Floats
 from graphpool.timeseries.sampled import NO_TIMES, SampledSeries
 
 Series = TypeVar("Series", bound=SampledSeries)
@@ -19,7 +18,7 @@ Series = TypeVar("Series", bound=SampledSeries)
 def appended(series: Series, kind: type[SampledSeries], others: Any, offset: Any) -> Series:
     """A series and, after it in time, others; see ``TSContinuous.append_t``."""
     listed: list[SampledSeries] = other_series(others, kind, "append_t")
-    offsets = _read_offsets(offset, len(listed), series._label)
+    offsets = read_offsets(offset, len(listed), series._label)
     channels = _common_channels(series, listed)
     parts: list[SampledSeries] = [series]
     stop = series.t_stop
@@ -35,16 +34,6 @@ def appended(series: Series, kind: type[SampledSeries], others: Any, offset: Any
     samples, fields = _on_one_clock(filled or [series]) or _one_after_other(filled, channels)
     start = min([series.t_start, *(one.t_start for one in parts if len(one))])
     return series._changed(samples, **{"_t_start": start, "_t_stop": stop, **fields})
-
-
-def _read_offsets(offset: Any, count: int, label: str) -> list[float | None]:
-    if offset is None or not isinstance(offset, Iterable) or getattr(offset, "ndim", 1) == 0:
-        return [None if offset is None else read_time(offset, "the offset", label)] * count
-    offsets = [None if one is None else read_time(one, "an offset", label) for one in offset]
-    if len(offsets) != count:
-        hint = "one number, or one for each series"
-        raise TimeSeriesError(format_error(f"{len(offsets)} offsets for {count} series", where=label, hint=hint))
-    return offsets
 
 
 def _usual_gap(before: SampledSeries, after: SampledSeries) -> float:

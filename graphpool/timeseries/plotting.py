@@ -8,10 +8,12 @@ import numpy as np
 
 from graphpool.errors import SeriesTypeError, TimeSeriesError, format_error, missing_extra
 from graphpool.timeseries.base import UNNAMED, TimeSeries
+from graphpool.timeseries.channels import list_channels
 from graphpool.timeseries.clock import Clock, Floats, read_dt, read_time
 from graphpool.timeseries.continuous import TSContinuous
 from graphpool.timeseries.event import TSEvent
-from graphpool.timeseries.sampling import pick_channels, read_asked
+from graphpool.timeseries.sampling import read_unsorted_times
+from graphpool.timeseries.sizes import check_steps
 
 DOT = 9
 """The area of an event's dot, in square points: neighbours stay apart."""
@@ -56,7 +58,7 @@ def plot_continuous(
         MissingExtraError: matplotlib is not installed.
     """
     _check_target(target, series._label)
-    columns = np.arange(series.num_channels)[pick_channels(channels, series.num_channels, series._label)]
+    columns = list_channels(channels, series.num_channels, series._label)
     columns = columns[:: _read_skip(skip, series._label)]
     offset = 0.0 if stagger is None else _read_stagger(stagger, series._label)
     drawn, values = _values(series, times, dt)
@@ -82,7 +84,7 @@ def plot_events(
         series: what to draw.
         time_limits: the first time to draw and the one to stop before, in seconds; by default the range of the series.
         target: the matplotlib axes to draw into; by default the current ones.
-        channels: the events of which channels to draw: a number or several; by default all.
+        channels: the events of which channels to draw: a number, several, a slice or a mask; by default all.
         *args: for :meth:`matplotlib.axes.Axes.scatter`, for example the size of the dots.
         **kwargs: the same, for example ``marker="|"``; ``label`` is the series' name by default.
 
@@ -159,12 +161,13 @@ def _read_limits(series: TSEvent, limits: Any) -> tuple[float, float]:
 def _values(series: TSContinuous, times: Any, dt: float | None) -> tuple[Floats, Floats]:
     """The times to draw at, and the values there."""
     step = None if dt is None else read_dt(dt, series._label)
-    asked = None if times is None else read_asked(times, series._label)
+    asked = None if times is None else read_unsorted_times(times, series._label)
     if series.isempty() or (asked is not None and not asked.size):
         return np.zeros(0), np.zeros((0, series.num_channels))
     if step is not None:
         first, last = series._value_range() if asked is None else (float(asked.min()), float(asked.max()))
         clock = Clock(step, first)
+        check_steps((last - first) / step, series.num_channels, step, series._label)
         asked = clock.times(0, clock.whole_steps(last - first) + 1)
     return (series.times, series.samples) if asked is None else (asked, series(asked))
 

@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from graphpool.errors import SeriesTypeError, TimeSeriesError, format_error
-from graphpool.timeseries.clock import LAST_STEP, ROUNDING, Clock, Floats, Integers, rounding
+from graphpool.timeseries.clock import LAST_STEP, Clock, Floats, Integers, rounding
 
 Raster = npt.NDArray[np.bool_] | npt.NDArray[np.int64]
 
-LARGEST_RASTER = 2**33
-"""Entries; a larger raster is a wrong time step or a wrong duration."""
-
 MOST_EVENTS = 2**31
 """A series with more events is a wrong duration or a wrong raster."""
+
+
+CERTAIN = 0.25
+"""In steps: rounding that moves no event from the middle of a step to its edge."""
 
 
 # --- occurrences of events --------------------------------------------------------------------------------------------
@@ -37,7 +38,7 @@ class Occurrences(NamedTuple):
 def find_occurrences(
     times: Floats, begin: float, period: float | None, start: float, stop: float, where: str
 ) -> Occurrences:
-    """The events that occur from ``start`` to ``stop``, and possibly some that rounding puts beside.
+    """The events that occur from ``start`` to ``stop``, and possibly some that rounding of a period puts beside.
 
     Args:
         times: ascending, in seconds.
@@ -67,22 +68,10 @@ def find_occurrences(
 
 
 # --- from events to rasters -------------------------------------------------------------------------------------------
-def check_size(rows: float, columns: int, clock: Clock, where: str) -> None:
-    """Raise where a raster is too large to be meant.
-
-    Raises:
-        TimeSeriesError: it has more than ``LARGEST_RASTER`` entries.
-    """
-    if not rows * max(columns, 1) <= LARGEST_RASTER:
-        what = (
-            f"a raster of {rows:.9g} bins and {columns} channels: {rows * clock.dt:.9g} s in steps of dt={clock.dt} s"
-        )
-        raise TimeSeriesError(format_error(what, where=where, hint="dt and all times are in seconds"))
-
-
 def whole_period(clock: Clock, start: float, stop: float) -> int:
     """How many steps the period from ``start`` to ``stop`` has; 0 where that is no whole number."""
-    count = round((stop - start) / clock.dt)
+    ratio = (stop - start) / clock.dt
+    count = round(ratio) if math.isfinite(ratio) else 0
     return count if abs(count * clock.dt - (stop - start)) <= rounding(start, stop) else 0
 
 
@@ -100,20 +89,22 @@ def find_steps(
         where: the series, for messages.
 
     Raises:
-        TimeSeriesError: as :func:`find_occurrences`.
+        TimeSeriesError: as :func:`find_occurrences`, or floats are too coarse to tell the steps apart.
     """
     first, count = asked
     # A step more at both ends, for the times that rounding moves to another step.
     limits = clock.time(first - 1), clock.time(first + count + 1)
+    if not limits[0] < limits[1]:
+        raise _not_told_apart(clock, limits[1], where)
     if not periodic:
         occurring = find_occurrences(times, span[0], None, *limits, where)
-        return clock.steps(times[occurring.events]), occurring
+        return clock.steps(times[occurring.events], where), occurring
     whole, period = whole_period(clock, *span), span[1] - span[0]
     occurring = find_occurrences(times, span[0], whole * clock.dt or period, *limits, where)
     if whole and occurring.periods is not None:
         # Whole numbers do not drift, however many periods away.
-        return clock.steps(times[occurring.events]) + occurring.periods * whole, occurring
-    return clock.steps(occurring.times(times, period)), occurring
+        return clock.steps(times[occurring.events], where) + occurring.periods * whole, occurring
+    return clock.steps(occurring.times(times, period), where), occurring
 
 
 def choose_columns(rows: Integers, channels: Integers, asked: Integers) -> tuple[Integers, Integers]:
@@ -205,6 +196,11 @@ def _repeated(found: Integers, values: npt.NDArray[Any], add_events: bool, where
     return np.repeat(found, values.astype(np.int64))
 
 
+def uncertainty(clock: Clock, until: float) -> float:
+    """The share of a step by which rounding may move the events of a clock from its start until a time."""
+    return rounding(until, clock.origin) / clock.dt
+
+
 def event_times(steps: Integers, count: int, clock: Clock, at_start: bool, where: str) -> Floats:
     """The times of events that a clock puts back into the same steps.
 
@@ -218,9 +214,18 @@ def event_times(steps: Integers, count: int, clock: Clock, at_start: bool, where
     Raises:
         TimeSeriesError: floats are too coarse to tell the steps apart so far from 0 s.
     """
-    uncertain = ROUNDING * (abs(clock.time(count)) + abs(clock.origin)) / clock.dt
+    uncertain = uncertainty(clock, clock.time(count))
     if count and not uncertain < 1:
-        what = f"steps of dt={clock.dt} s cannot be told apart at t={clock.time(count)} s"
-        raise TimeSeriesError(format_error(what, where=where, hint="start nearer to 0 s"))
+        raise _not_told_apart(clock, clock.time(count), where)
     # The nearer to the end of its step an event lies, the less rounding it takes to move it to the next one.
-    return clock.starts(steps if at_start or uncertain > 0.25 else steps + 0.5)
+    return clock.starts(steps if at_start or uncertain > CERTAIN else steps + 0.5)
+
+
+def on_other_clock(times: Floats, clock: Clock, other: Clock, first: int) -> Floats:
+    """Events at starts and middles of steps, as times of another clock, whose step 0 is step ``first`` of this one."""
+    return other.starts(np.rint(2 * clock.positions(times)) / 2 - first)
+
+
+def _not_told_apart(clock: Clock, time: float, where: str) -> TimeSeriesError:
+    what = f"steps of dt={clock.dt} s cannot be told apart at t={time} s"
+    return TimeSeriesError(format_error(what, where=where, hint="start nearer to 0 s"))

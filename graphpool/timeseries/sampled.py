@@ -17,10 +17,11 @@ from graphpool.timeseries.sampling import (
     fits_channels,
     interpolate,
     last_before,
-    read_asked,
+    read_unsorted_times,
     snap,
     wrap,
 )
+from graphpool.timeseries.sizes import check_steps
 
 NO_TIMES: Floats = np.empty(0)
 """What a clocked series has as times until someone asks for them."""
@@ -112,18 +113,11 @@ class SampledSeries(TimeSeries):
         super()._set_times(times)
         self._clock = None
 
-    def _move(self, offset: float) -> None:
-        stops = self._stops_with_clock()
-        super()._move(offset)
-        if self._clock is not None:
-            self._take_clock(self._clock.moved(offset), stops)
-
-    def start_at(self, t_start: float, inplace: bool = False) -> Self:
+    def _move(self, offset: float, start: float) -> None:
         starts, stops = self._starts_with_clock(), self._stops_with_clock()
-        moved = super().start_at(t_start, inplace)
-        if moved._clock is not None and starts:
-            moved._take_clock(Clock(moved._clock.dt, moved._t_start), stops)
-        return moved
+        super()._move(offset, start)
+        if self._clock is not None:
+            self._take_clock(Clock(self._clock.dt, start) if starts else self._clock.moved(offset), stops)
 
     def _take_clock(self, clock: Clock, stops: bool) -> None:
         """Take a moved clock and, where the series stops with it, its end: sums of floats drift apart."""
@@ -161,7 +155,7 @@ class SampledSeries(TimeSeries):
             TimeSeriesError: a time is out of range (see ``beyond_range_exception``) or not finite, or the series
                 has no samples.
         """
-        asked = read_asked(times, self._label)
+        asked = read_unsorted_times(times, self._label)
         if not asked.size:
             return np.zeros((0, self._samples.shape[1]))
         if not len(self):
@@ -172,10 +166,7 @@ class SampledSeries(TimeSeries):
 
     def _values_by_step(self, asked: Floats) -> Floats:
         assert self._clock is not None
-        try:
-            positions = self._clock.positions(asked)
-        except TimeSeriesError as error:
-            raise TimeSeriesError(format_error(str(error), where=self._label)) from error
+        positions = self._clock.positions(asked, self._label)
         positions %= len(self)
         return self._values_at_positions(positions)
 
@@ -207,7 +198,7 @@ class SampledSeries(TimeSeries):
         if clock is not None:
             # The clock allows for rounding of these times, not for that of the times before they were wrapped.
             inside = snap(inside, self._all_times(), slack) if self.periodic else inside
-            return self._values_at_positions(clock.positions(inside))
+            return self._values_at_positions(clock.positions(inside, self._label))
         if kind == "previous" or len(self) == 1:
             return self._samples.take(last_before(self._times, inside, slack), axis=0, mode="clip")
         inside = snap(inside, self._times, slack).clip(self._times[0], self._times[-1])
@@ -258,8 +249,9 @@ class SampledSeries(TimeSeries):
         it is a view of its samples: do not write into it.
 
         Raises:
-            TimeSeriesError: as calling the series.
+            TimeSeriesError: as calling the series, or there are too many steps.
         """
+        check_steps(count, self._samples.shape[1], clock.dt, self._label)
         own = self._own_step(clock, first, count)
         if own is None:
             return self(clock.times(first, count))
@@ -280,7 +272,7 @@ class SampledSeries(TimeSeries):
         if offset is None:
             return None
         # Time steps that differ by rounding alone drift apart in the long run.
-        ends = self._clock.positions([clock.time(first), clock.time(first + count - 1)])
+        ends = self._clock.positions([clock.time(first), clock.time(first + count - 1)], self._label)
         own = offset + first
         return own if ends[0] == own and ends[1] == own + count - 1 else None
 

@@ -6,8 +6,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from graphpool.errors import ChannelError, TimeSeriesError, format_error
-from graphpool.timeseries.clock import ROUNDING, Floats, Integers
+from graphpool.errors import TimeSeriesError, format_error
+from graphpool.timeseries.clock import ROUNDING, Floats, Integers, as_times
 
 Kind = Literal["previous", "next", "nearest", "nearest-up", "zero", "linear", "slinear", "quadratic", "cubic"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -84,16 +84,13 @@ def fits_channels(fill: str | float | Floats, channels: int) -> bool:
     return not isinstance(fill, np.ndarray) or fill.size in (1, channels) or not channels
 
 
-def read_asked(times: Any, where: str) -> Floats:
+def read_unsorted_times(times: Any, where: str) -> Floats:
     """The times that are asked for, as a float64 vector in any order; a scalar is one time.
 
     Raises:
         TimeSeriesError: not numeric, not finite, or of more than one dimension.
     """
-    try:
-        asked = np.asarray(times, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TimeSeriesError(format_error(f"the times are no numbers: {error}", where=where)) from error
+    asked = as_times(times, where)
     if asked.ndim > 1:
         what = f"the times have shape {asked.shape}"
         raise TimeSeriesError(format_error(what, where=where, hint="a scalar or a vector of times"))
@@ -102,27 +99,6 @@ def read_asked(times: Any, where: str) -> Floats:
         wrong = asked[~np.isfinite(asked)][0]
         raise TimeSeriesError(format_error(f"asked for its value at t={wrong}", where=where, hint="times are finite"))
     return asked
-
-
-def pick_channels(channels: Any, count: int, where: str) -> slice | Integers:
-    """Which columns a selection of channels means: None, a number, several, a slice or a mask.
-
-    Raises:
-        ChannelError: there is no such channel.
-    """
-    if channels is None or isinstance(channels, slice):
-        return slice(None) if channels is None else channels
-    hint = f"channels 0 to {count - 1}" if count else "it has no channels"
-    picked = np.asarray(channels).reshape(-1)
-    if picked.dtype == np.bool_ and picked.size == count:
-        return np.flatnonzero(picked)
-    if picked.size and picked.dtype.kind not in "iu":
-        raise ChannelError(format_error(f"channels={channels!r}", where=where, hint=hint))
-    indices: Integers = picked.astype(np.int64)
-    unknown = indices[(indices < -count) | (indices >= count)]
-    if unknown.size:
-        raise ChannelError(format_error(f"there is no channel {unknown[0]}", where=where, hint=hint))
-    return indices
 
 
 # --- where a time lies ------------------------------------------------------------------------------------------------

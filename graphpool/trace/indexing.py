@@ -66,7 +66,7 @@ def _check_entry(recorder: Recorder, entry: Any) -> None:
     kind = type(entry).__name__
     recorder.fail(
         f"an index of type {kind} cannot be traced",
-        hint="use integers, slices, None and '...', or one bool array as a mask",
+        hint="use integers, slices, None, '...', arrays of integers, or one bool array as a mask",
     )
 
 

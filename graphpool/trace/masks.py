@@ -37,14 +37,18 @@ class MaskedTracer(np.lib.mixins.NDArrayOperatorsMixin):
         wholes = [_unmask(self, item) for item in inputs]
         out = kwargs.pop("out", None)
         result = apply_ufunc(self.recorder, ufunc, method, tuple(wholes), kwargs)
-        masked = MaskedTracer(self.recorder, result, self.mask)
-        if out is None:
-            return masked
-        if not isinstance(out[0], MaskedTracer):
+        results = result if isinstance(result, tuple) else (result,)
+        masked = [self._deliver(*each) for each in zip(results, out or (None,) * len(results), strict=True)]
+        return tuple(masked) if isinstance(result, tuple) else masked[0]
+
+    def _deliver(self, result: Tracer, target: Any) -> MaskedTracer:
+        if target is None:
+            return MaskedTracer(self.recorder, result, self.mask)
+        if not isinstance(target, MaskedTracer):
             self.recorder.fail("a masked value cannot be written into a whole array", hint=HINT)
-        _unmask(self, out[0])
-        out[0].whole.assign(result.value)
-        return out[0]
+        _unmask(self, target)
+        target.whole.assign(result.value)
+        return target
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         self.recorder.fail(f"np.{function.__name__} of a masked value", hint=HINT)
@@ -102,13 +106,7 @@ def _check_rank(recorder: Recorder, item: MaskedTracer, rank: int) -> None:
 def as_mask(recorder: Recorder, key: Any) -> Value | None:
     """The mask that an index is, or None if it is another kind of index."""
     if isinstance(key, Tracer):
-        if key.dtype != BOOL:
-            recorder.fail(
-                f"an index array {key!r} cannot be traced",
-                operands=[key.value],
-                hint="use a mask or constant slices",
-            )
-        return key.value
+        return key.value if key.dtype == BOOL else None
     if isinstance(key, (list, np.ndarray)) and np.asarray(key).dtype == BOOL:
         return recorder.constant(np.asarray(key))
     return None

@@ -48,19 +48,19 @@ def _reduced_dtype(op: str, dtype: DType) -> DType:
         return BOOL
     if op == "mean":
         return dtype if dtype.kind == "f" else FLOAT64
-    if op == "sum":
+    if op in ("sum", "prod"):
         summed: DType = np.add.reduce(np.empty(1, dtype)).dtype
         return summed
     return dtype
 
 
 REDUCTIONS: dict[str, Callable[..., Any]] = {
-    "sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min, "any": np.any, "all": np.all,
+    "sum": np.sum, "prod": np.prod, "mean": np.mean, "max": np.max, "min": np.min, "any": np.any, "all": np.all,
 }  # fmt: skip
 
 
 def _register_reduction(op: str, function: Callable[..., Any]) -> None:
-    has_dtype = op in ("sum", "mean")
+    has_dtype = op in ("sum", "prod", "mean")
 
     def lowering(recorder: Recorder, a: Any, axis: Any = None, *rest: Any, **kwargs: Any) -> Any:
         names = ("dtype", "out", "keepdims") if has_dtype else ("out", "keepdims")

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphpool.errors import GraphpoolWarning, TraceError, format_error
-from graphpool.graph import Graph, TensorType, Value
-from graphpool.graph.types import FLOAT64, DType, Shape
+from graphpool.graph import SAMPLE, Graph, TensorType, Value
+from graphpool.graph.types import FLOAT64, INT64, DType, Shape
 from graphpool.nested import join_path
 from graphpool.parameters import Parameter, SimulationParameter, State, active_trace, read_shape
+from graphpool.trace.guards import Guards
 from graphpool.trace.masks import MaskedTracer
+from graphpool.trace.probes import ModuleOutputs, check_probes, matches, read_probes
 from graphpool.trace.recorder import Recorder
 from graphpool.trace.source import defining_origin, raising_origin
 from graphpool.trace.storage import Cell
 from graphpool.trace.tracer import Tracer, operand_value
 
-GENERATORS = (np.random.Generator, np.random.RandomState)
 COPY_HINT = "give every step fresh numbers through an input, or draw them before the evolution"
 
 
-def trace(module: Any, input_shapes: Mapping[str, Shape] | None = None) -> Graph:
+def trace(module: Any, input_shapes: Mapping[str, Shape] | None = None, *, probes: Sequence[str] | str = ()) -> Graph:
     """The graph of a module's ``step``.
 
     The step is traced twice and the graphs compared, constants included: what never touches a traced value, such as
@@ -33,12 +34,15 @@ def trace(module: Any, input_shapes: Mapping[str, Shape] | None = None) -> Graph
     Args:
         module: any :class:`~graphpool.nn.modules.module.Module`.
         input_shapes: the shape of one sample of each port; by default ``module.input_shapes``.
+        probes: what the graph records beside what its modules record: see :mod:`graphpool.trace.probes`.
 
     Raises:
         TraceError: the step does something that cannot become a graph; shows the user's line.
+        TargetError: a probe that means nothing.
     """
-    first = _StepTrace(module, input_shapes).run()
-    second = _StepTrace(module, input_shapes).run()
+    names = read_probes(probes)
+    first = _StepTrace(module, input_shapes, names).run()
+    second = _StepTrace(module, input_shapes, names).run()
     if first != second:
         _fail_on_difference(first, second)
     return first
@@ -95,8 +99,10 @@ def step_ports(module: Any) -> list[str]:
 class _StepTrace:
     """One run of a step on tracers; what :data:`graphpool.parameters.active_trace` holds meanwhile."""
 
-    def __init__(self, module: Any, input_shapes: Mapping[str, Shape] | None) -> None:
+    def __init__(self, module: Any, input_shapes: Mapping[str, Shape] | None, probes: Sequence[str]) -> None:
         self._root = module
+        self._probes = probes
+        self._outputs = ModuleOutputs()
         self._tree = list(walk(module))
         self._paths = {id(child): path for path, child in self._tree}
         self._name = module.name or module.class_name
@@ -104,8 +110,8 @@ class _StepTrace:
         self._handles: dict[tuple[int, str], Tracer] = {}
         self._currents: dict[str, tuple[Value, tuple[int, str]]] = {}
         self._records: dict[str, Value] = {}
-        self._hidden: dict[tuple[int, str], Any] = {}
-        self._locked: list[np.ndarray[Any, Any]] = []
+        self._sample: Value | None = None
+        self._guards = Guards(self._tree, self._recorder)
         self._inputs = self._declare_inputs(input_shapes)
         self._declare_registered()
 
@@ -150,8 +156,7 @@ class _StepTrace:
 
     # --- running ---------------------------------------------------------------------------------------------------
     def run(self) -> Graph:
-        self._hide_generators()
-        self._lock_arrays()
+        self._guards.begin()
         token = active_trace.set(self)
         try:
             result = self._root.step(*self._inputs)
@@ -159,11 +164,9 @@ class _StepTrace:
                 self._finish(result)
         finally:
             active_trace.reset(token)
-            self._restore_generators()
-            for array in sorted(self._locked, key=lambda array: array.base is not None):  # owners before their views
-                array.flags.writeable = True
+            self._guards.end()
             self._recorder.active = False
-        self._refuse_leaks()
+        self._guards.refuse_leaks(self._shown)
         return self._recorder.builder.build()
 
     def _finish(self, result: Any) -> None:
@@ -185,13 +188,21 @@ class _StepTrace:
         self._declare_records()
 
     def _declare_records(self) -> None:
-        """Records in the order of the tree: of each module its own values, then its states."""
+        """Records in the order of the tree: of each module its own values, its states, and what is probed of it."""
+        names = []
         for path, module in self._tree:
-            own = [name for name in self._records if name.rpartition(".")[0] == path]
-            for name in own:
-                self._recorder.builder.record(name, self._records[name])
+            held = {name: value for name, value in self._records.items() if name.rpartition(".")[0] == path}
             for name in module._registered_names(State):
-                self._recorder.builder.record(join_path(path, name), self._handles[id(module), name].value)
+                held[join_path(path, name)] = self._handles[id(module), name].value
+            for name, value in held.items():
+                self._recorder.builder.record(name, value)
+            taken = [*module._registered_names(), *module.modules(), *(name.rpartition(".")[2] for name in held)]
+            outputs = dict(self._outputs.of(path, taken))
+            for name, value in outputs.items():
+                if matches(name, self._probes):
+                    self._recorder.builder.record(name, value)
+            names += [*held, *outputs]
+        check_probes(self._probes, names, self._name)
 
     # --- what modules call while they are traced -------------------------------------------------------------------
     def read(self, module: Any, name: str) -> Any:
@@ -236,12 +247,12 @@ class _StepTrace:
 
     def missing(self, module: Any, name: str) -> None:
         """An attribute that is not there; a hidden random generator is an error of its own."""
-        if (id(module), name) in self._hidden:
+        if self._guards.hides(module, name):
             self._recorder.fail(f"the random generator self.{name} is read in a step", hint=COPY_HINT)
 
     def record(self, module: Any, name: str, value: Any) -> None:
         """A value that ``record=True`` shows."""
-        full = join_path(self._path_of(module), name)
+        full = join_path(self.path(module), name)
         if not isinstance(name, str) or not name.replace("_", "a").isalnum():
             self._recorder.fail(f"{name!r} cannot name a record", hint="use letters, digits and underscores")
         if full in self._records:
@@ -254,12 +265,13 @@ class _StepTrace:
 
     def call_step(self, module: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a module's step: what goes in and what comes out are copies."""
-        path = self._path_of(module)
+        path = self.path(module)
         shown = self._shown(path)
         self._recorder.modules.append(shown)
         try:
             copied = [self._copy_in(item) for item in args]
             result = step(*copied, **{name: self._copy_in(item) for name, item in kwargs.items()})
+            self._outputs.note(path, result)
             return self._copy_out(result)
         except Exception as error:
             if self._recorder.failure is error:
@@ -272,11 +284,22 @@ class _StepTrace:
         finally:
             self._recorder.modules.pop()
 
+    def noise(self, count: Any, key: tuple[int, int], shape: Shape) -> Tracer:
+        """Noise of this sample: the graph gets an input for its number."""
+        if self._sample is None:
+            if any(port.name == SAMPLE for port in self._recorder.builder.inputs):
+                self._recorder.fail(f"an input is called {SAMPLE!r}, as that of the noise", hint="rename the argument")
+            self._sample = self._recorder.builder.input(SAMPLE, TensorType(INT64, ()), SAMPLE)
+        operands = [operand_value(self._recorder, count), self._sample]
+        attrs = {"key": key, "shape": shape, "dtype": FLOAT64}
+        return Tracer.of(self._recorder, self._recorder.emit("noise", operands, attrs), False)
+
     def _shown(self, path: str) -> str:
         """A path as messages show it: ``net/fc1``."""
         return "/".join([self._name, *path.split(".")]) if path else self._name
 
-    def _path_of(self, module: Any) -> str:
+    def path(self, module: Any) -> str:
+        """The dotted path of a module of the traced tree."""
         path = self._paths.get(id(module))
         if path is None:
             self._recorder.fail(
@@ -295,51 +318,6 @@ class _StepTrace:
             make = getattr(type(item), "_make", type(item))  # a named tuple takes its fields one by one
             return make([self._copy_out(entry) for entry in item])
         return Tracer.of(self._recorder, item.value, item.is_scalar) if isinstance(item, Tracer) else item
-
-    # --- random generators and leaks -------------------------------------------------------------------------------
-    def _hide_generators(self) -> None:
-        for _, module in self._tree:
-            for name, item in list(vars(module).items()):
-                if isinstance(item, GENERATORS):
-                    self._hidden[id(module), name] = vars(module).pop(name)
-
-    def _lock_arrays(self) -> None:
-        """Plain arrays are constants of the graph: a step that writes into one would change it at each trace."""
-        for _, module in self._tree:
-            for item in vars(module).values():
-                if isinstance(item, np.ndarray) and item.flags.writeable:
-                    item.flags.writeable = False
-                    self._locked.append(item)
-
-    def _restore_generators(self) -> None:
-        modules = {id(module): module for _, module in self._tree}
-        for (key, name), item in self._hidden.items():
-            vars(modules[key])[name] = item
-
-    def _refuse_leaks(self) -> None:
-        for path, module in self._tree:
-            for name, item in vars(module).items():
-                if self._holds_tracer(item):
-                    raise TraceError(
-                        format_error(
-                            f"a traced value is left in self.{name} after the step",
-                            where=self._shown(path),
-                            hint="show values with self.record(name, value), keep them in a State",
-                        )
-                    )
-
-    def _holds_tracer(self, item: Any, depth: int = 4) -> bool:
-        """Whether something holds a tracer of this trace, also inside of containers."""
-        if isinstance(item, (Tracer, MaskedTracer)):
-            return item.recorder is self._recorder
-        if depth == 0:
-            return False
-        if isinstance(item, Mapping):
-            return any(self._holds_tracer(entry, depth - 1) for entry in item.values())
-        if isinstance(item, (list, tuple, set, frozenset)):
-            return any(self._holds_tracer(entry, depth - 1) for entry in item)
-        is_objects = isinstance(item, np.ndarray) and item.dtype == object
-        return is_objects and self._holds_tracer(item.ravel().tolist(), depth - 1)
 
 
 def _weak_dtype(value: Any, dtype: DType) -> DType | None:

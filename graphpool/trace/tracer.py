@@ -14,13 +14,15 @@ import numpy as np
 
 from graphpool.graph import Value
 from graphpool.graph.types import Array, DType, Shape
+from graphpool.trace.hints import hint_for
 from graphpool.trace.indexing import parse_index
 from graphpool.trace.recorder import Recorder
 from graphpool.trace.storage import Cell, IndexView, Storage
 
 PLAIN_ARRAY_HINT = (
     "a plain NumPy array or Python number cannot hold a traced value: join values with np.stack or np.concatenate, "
-    "make buffers with np.zeros_like, change dtypes with .astype, and use np functions rather than math"
+    "make buffers with np.zeros_like, change dtypes with .astype, hold a table that a traced index reads in a "
+    "Parameter, and use np functions rather than math"
 )
 
 
@@ -109,11 +111,14 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
 
     # --- indexing --------------------------------------------------------------------------------------------------
     def __getitem__(self, key: Any) -> Any:
+        from graphpool.trace.advanced import is_advanced, read_advanced
         from graphpool.trace.masks import as_mask, select
 
         mask = as_mask(self.recorder, key)
         if mask is not None:
             return select(self, mask)
+        if is_advanced(key):
+            return read_advanced(self, key)
         parsed = parse_index(self.recorder, key, self.shape)
         shadow = self.storage.shadow[key if parsed.is_scalar is False else (*self._whole_key(key), Ellipsis)]
         view = IndexView(self.recorder, self.storage, shadow, parsed.index, parsed.new_axes)
@@ -124,11 +129,15 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
         return key if isinstance(key, tuple) else (key,)
 
     def __setitem__(self, key: Any, item: Any) -> None:
+        from graphpool.trace.advanced import is_advanced, write_advanced
         from graphpool.trace.masks import as_mask, write_masked
 
         mask = as_mask(self.recorder, key)
         if mask is not None:
             write_masked(self, mask, item)
+            return
+        if is_advanced(key):
+            write_advanced(self, key, item)
             return
         parsed = parse_index(self.recorder, key, self.shape)
         view_key = (*self._whole_key(key), Ellipsis) if parsed.is_scalar else key
@@ -173,7 +182,8 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
             return method(self)
         if hasattr(np.ndarray, name):
             self.recorder.fail(
-                f"ndarray.{name} cannot be traced", hint=f"traced arrays have {', '.join(sorted(METHODS))}"
+                f"ndarray.{name} cannot be traced",
+                hint=hint_for(name, f"traced arrays have {', '.join(sorted(METHODS))}"),
             )
         raise AttributeError(f"a traced array has no attribute {name!r}")
 
@@ -207,8 +217,9 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __index__(self) -> int:
         self._refuse(
-            "a traced value cannot be an index or a count",
-            "sizes and indices must be known while tracing; select with np.where",
+            "a traced value cannot be an index or a count of plain Python and NumPy",
+            "sizes and counts must be known while tracing: select with np.where; a table that a traced index reads is "
+            "a Parameter",
         )
 
     def __contains__(self, item: Any) -> bool:

@@ -2,70 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from graphpool.graph import Value
-from graphpool.graph.types import BOOL, FLOAT64, INT32, Array, DType
-from graphpool.ops import OPS
+from graphpool.graph.types import BOOL, FLOAT64, Array, DType
 from graphpool.ops.reduction import UFUNC_REDUCTIONS
+from graphpool.trace.loops import LOGICAL, check_known, emit_loop, name_of
 from graphpool.trace.recorder import Recorder
 from graphpool.trace.tracer import Tracer, elementwise_shadow, operand_value, shadow_of
-
-ROWS: dict[np.ufunc, str] = {entry.ufunc: name for name, entry in OPS.items() if entry.ufunc is not None}
-"""Ufuncs that are one row."""
-
-LOGICAL = {np.logical_and: "and", np.logical_or: "or", np.logical_xor: "xor", np.logical_not: "not"}
-BITWISE = {np.bitwise_and: "and", np.bitwise_or: "or", np.bitwise_xor: "xor", np.invert: "not"}
-ON_BOOLS = {"add": "or", "mul": "and", "maximum": "or", "minimum": "and"}
-"""What NumPy's loops for two bools compute."""
-
-COMPARISONS = frozenset({"less", "less_equal", "greater", "greater_equal"})
-
-Lowering = Callable[[Recorder, list[Value], DType], Value]
-
-
-def find_clip() -> np.ufunc:
-    """The ufunc behind ``np.clip``, which NumPy does not show by name: caught where it meets an operand of ours."""
-    caught: list[np.ufunc] = []
-
-    class Catcher:
-        def __array_ufunc__(self, ufunc: np.ufunc, *inputs: Any, **kwargs: Any) -> Any:
-            caught.append(ufunc)
-
-    np.zeros(1).clip(Catcher(), 1)  # type: ignore[call-overload]
-    return caught[0]
-
-
-CLIP = find_clip()
-
-
-def _square(recorder: Recorder, args: list[Value], dtype: DType) -> Value:
-    return recorder.emit("mul", [args[0], args[0]])
-
-
-def _reciprocal(recorder: Recorder, args: list[Value], dtype: DType) -> Value:
-    if dtype.kind != "f":
-        recorder.fail("np.reciprocal of integers", operands=args, hint="use 1 / x")
-    return recorder.emit("div", [recorder.constant(1, dtype), args[0]])
-
-
-def _same(recorder: Recorder, args: list[Value], dtype: DType) -> Value:
-    return args[0]
-
-
-COMPOSED: dict[np.ufunc, Lowering] = {
-    np.square: _square,
-    np.reciprocal: _reciprocal,
-    np.positive: _same,
-    np.conjugate: _same,
-    np.fabs: lambda recorder, args, dtype: recorder.emit("abs", args),
-    np.matmul: lambda recorder, args, dtype: recorder.emit("matmul", args),
-    CLIP: lambda recorder, args, dtype: recorder.emit("clip", args),
-}
-"""Ufuncs that are a short expression of rows, given operands of the loop's dtype."""
 
 
 def apply_ufunc(
@@ -85,20 +32,22 @@ def apply_ufunc(
     unknown = [name for name in kwargs if name not in ("dtype", "casting")]
     if unknown:
         recorder.fail(f"{name_of(ufunc)}({', '.join(unknown)}=...) cannot be traced")
-    value = call_ufunc(recorder, ufunc, inputs, kwargs.get("dtype"))
-    if out is None:
-        if where is not True:
-            recorder.fail(f"{name_of(ufunc)}(where=...) without out=", hint="use np.where")
+    values = call_ufunc(recorder, ufunc, inputs, kwargs.get("dtype"))
+    targets = out or (None,) * len(values)
+    if where is not True and any(target is None for target in targets):
+        recorder.fail(f"{name_of(ufunc)}(where=...) without out=", hint="use np.where")
+    results = [_result(recorder, ufunc, inputs, *each, where) for each in zip(values, targets, strict=True)]
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+def _result(recorder: Recorder, ufunc: np.ufunc, inputs: Sequence[Any], value: Value, target: Any, where: Any) -> Any:
+    """One result, fresh or written where ``out=`` says."""
+    if target is None:
         shadow = _matmul_shadow(*inputs) if ufunc is np.matmul else elementwise_shadow(*inputs)
         return Tracer.of(recorder, value, shadow=shadow)
-    if isinstance(out[0], Tracer) and out[0].is_scalar and out[0] is inputs[0]:
+    if isinstance(target, Tracer) and target.is_scalar and target is inputs[0]:
         return Tracer.of(recorder, value)  # `s += 1` binds the name of a scalar anew
-    return deliver(recorder, value, out[0], where)
-
-
-def name_of(ufunc: np.ufunc) -> str:
-    """How a user writes a ufunc; one that is not NumPy's goes by its bare name."""
-    return f"np.{ufunc.__name__}" if getattr(np, ufunc.__name__, None) is ufunc else ufunc.__name__
+    return deliver(recorder, value, target, where)
 
 
 def _matmul_shadow(left: Any, right: Any) -> Array | None:
@@ -135,38 +84,17 @@ def deliver(recorder: Recorder, value: Value, target: Any, where: Any = True, *,
     return target
 
 
-def call_ufunc(recorder: Recorder, ufunc: np.ufunc, inputs: Sequence[Any], dtype: Any = None) -> Value:
-    """The value of ``ufunc(*inputs)``."""
+def call_ufunc(recorder: Recorder, ufunc: np.ufunc, inputs: Sequence[Any], dtype: Any = None) -> list[Value]:
+    """The values of the results of ``ufunc(*inputs)``."""
     plain = [item if isinstance(item, Tracer) else _plain_operand(recorder, item) for item in inputs]
     if dtype is not None:
         plain = [_as_dtype(recorder, ufunc, item, np.dtype(dtype)) for item in plain]
     loop = _loop_dtypes(recorder, ufunc, plain)
+    check_known(recorder, ufunc)
     if ufunc in LOGICAL:
-        return recorder.emit(LOGICAL[ufunc], [_operand(recorder, item, None, BOOL) for item in plain])
-    if ufunc not in ROWS and ufunc not in COMPOSED and ufunc not in BITWISE:
-        recorder.fail(f"{name_of(ufunc)} cannot be traced", hint="the docs list the functions that can (docs/ops.md)")
+        return [recorder.emit(LOGICAL[ufunc], [_operand(recorder, item, None, BOOL) for item in plain])]
     args = [_operand(recorder, item, target, target) for item, target in zip(plain, loop, strict=True)]
-    return _emit_loop(recorder, ufunc, args, loop[0])
-
-
-def _emit_loop(recorder: Recorder, ufunc: np.ufunc, args: list[Value], dtype: DType) -> Value:
-    if ufunc in BITWISE:
-        if dtype != BOOL:
-            recorder.fail(f"{name_of(ufunc)} of integers cannot be traced", operands=args, hint="of bools it can")
-        return recorder.emit(BITWISE[ufunc], args)
-    if ufunc in COMPOSED:
-        return COMPOSED[ufunc](recorder, args, dtype)
-    name = ROWS[ufunc]
-    if name in ("floor", "round") and dtype.kind != "f":
-        return args[0]
-    if dtype == BOOL:
-        if name in ON_BOOLS:
-            return recorder.emit(ON_BOOLS[name], args)
-        if name in COMPARISONS:
-            args = [recorder.cast(arg, INT32) for arg in args]
-        if name == "abs":
-            return args[0]
-    return recorder.emit(name, args)
+    return emit_loop(recorder, ufunc, args, loop[0])
 
 
 def _plain_operand(recorder: Recorder, item: Any) -> Any:

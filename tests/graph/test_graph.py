@@ -367,7 +367,7 @@ def test_the_text_of_attributes_and_kinds():
     assert [describe(graph, value) for value in (cast, part, total)] == [
         "%0: i32[2,3] = cast %x {dtype=i32}",
         "%1: i32[3] = slice %0 {index=(-1, (2, none, -1))}",
-        "%2: f64[2,1] = sum %x {axes=(-1), keepdims=true}",
+        "%2: f64[2,1] = sum %x {axes=(-1,), keepdims=true}",
     ]
     assert str(graph).startswith("graph g(%x: f64[2,3] event) -> (output.0 = %1 event, output.1 = %2) {")
 

@@ -72,7 +72,7 @@ def test_parameters_states_and_simulation_parameters():
         "isyn": (2, 3),
         "vmem": (2,),
     }
-    assert lif.simulation_parameters() == {"max_spikes_per_dt": 2**16, "dt": 1e-3}
+    assert lif.simulation_parameters() == {"max_spikes_per_dt": 2**16, "dt": 1e-3, "noise_std": 0.0}
     assert list(lif.parameters("taus")) == ["tau_mem", "tau_syn"]
     assert list(lif.parameters(["weights", "biases", "thresholds"])) == ["w_rec", "bias", "threshold"]
     assert (lif.spiking_input, lif.spiking_output) == (False, True)

@@ -184,7 +184,7 @@ def test_queries_are_nested_own_values_first():
     assert net.simulation_parameters() == {
         "dt": 1e-3,
         "fc": {},
-        "lif": {"max_spikes_per_dt": 2**16, "dt": 1e-3},
+        "lif": {"max_spikes_per_dt": 2**16, "dt": 1e-3, "noise_std": 0.0},
     }
 
 

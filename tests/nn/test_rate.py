@@ -66,7 +66,7 @@ def test_parameters_states_and_simulation_parameters():
     assert list(rate.parameters()) == ["tau", "bias", "threshold"]
     np.testing.assert_array_equal(rate.tau, np.full(5, 0.02))
     assert list(rate.state()) == ["x"]
-    assert list(rate.simulation_parameters()) == ["dt", "act_fn"]
+    assert list(rate.simulation_parameters()) == ["dt", "noise_std", "act_fn"]
     recurrent = Rate((3, 3), has_rec=True)
     assert list(recurrent.parameters()) == ["w_rec", "tau", "bias", "threshold"]
     assert recurrent.w_rec.shape == (3, 3)
@@ -96,8 +96,9 @@ def test_parameters_may_be_scalar_or_constant():
         ({"shape": ()}, "as many inputs as outputs"),
         ({"shape": 2, "w_rec": np.eye(2)}, "w_rec is given without has_rec"),
         ({"shape": 2, "w_rec": np.eye(3), "has_rec": True}, r"declared shape is \(2, 2\)"),
-        ({"shape": 2, "activation_func": "tanh"}, "there is 'ReLU'"),
-        ({"shape": 2, "activation_func": np.tanh}, "there is 'ReLU'"),
+        ({"shape": 2, "activation_func": "step"}, "one of 'ReLU', 'tanh', 'sigmoid', or a function"),
+        ({"shape": 2, "activation_func": np.tanh}, "a function of x and the threshold"),
+        ({"shape": 2, "noise_std": 1.0, "seed": -1}, "seed=-1"),
         ({"shape": 2, "tau": np.ones(3)}, r"declared shape is \(2,\) or \(\)"),
         ({"shape": 2, "dt": np.ones(2)}, "declared shape"),
     ],

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import graphpool
-from graphpool import Parameter, SimulationParameter, State, TSContinuous, TSEvent
+from graphpool import Constant, Parameter, SimulationParameter, State, TSContinuous, TSEvent
 from graphpool.errors import ClockError, GraphpoolError, ModuleError, ParameterError, TimeSeriesError
 from graphpool.nn.combinators import Sequential
 from graphpool.nn.modules import LIF, LIFJax, Linear, LinearJax, Module, Rate, RateJax, TimedModuleWrapper
@@ -173,8 +173,15 @@ def test_state_and_parameters_go_round(target: str | None) -> None:
     assert timed.t == 0 and not timed.state()["_module"]["1_Exact"]["v"].any()
 
 
-def test_parameters_of_a_family_are_found_through_modules() -> None:
-    assert list(exact_net().timed(dt=DT).parameters("decays")["_module"]) == ["1_Exact"]
+@pytest.mark.parametrize("target", [None, *TARGETS])
+def test_parameters_of_a_family_are_found_through_modules(target: str | None) -> None:
+    net = exact_net() if target is None else graphpool.compile(exact_net(), target)
+    assert list(net.timed(dt=DT).parameters("decays")["_module"]) == ["1_Exact"]
+    assert list(net.timed(dt=DT).parameters("weights")["_module"]) == ["0_Linear"]
+    assert net.timed(dt=DT).parameters("taus") == {}
+
+
+def test_parameters_of_a_name_are_found_through_runtimes() -> None:
     attributes = graphpool.compile(exact_net(), "numpy").timed(dt=DT).attributes_named("decay")
     np.testing.assert_array_equal(attributes["_module"]["1_Exact"]["decay"], np.full(4, 0.5))
 
@@ -221,10 +228,9 @@ def test_one_of_several_outputs_is_chosen() -> None:
     for make in (Two, lambda: graphpool.compile(Two(), "numpy"), lambda: graphpool.compile(Two(), "onnx")):
         assert make().timed()(series)[0].num_channels == 2
         np.testing.assert_array_equal(make().timed(output_num=1)(series)[0].samples, [[3.0], [7.0]])
-        timed = make().timed(output_num=2)
         with pytest.raises(ModuleError, match="output_num=2 of 2 outputs"):
-            timed(series)
-        assert timed.t == 0
+            make().timed(output_num=2)(series)
+    assert graphpool.compile(Two(), "numpy").timed(output_num=1).shape == (2, 1)
 
 
 # --- which dt ---------------------------------------------------------------------------------------------------------
@@ -256,6 +262,33 @@ def test_a_dt_that_is_missing_or_another_is_refused() -> None:
     with pytest.raises(ClockError, match="wrap it anew"):
         timed.dt = 2e-3
     assert timed.dt == timed.module.dt == 1e-3
+
+
+def test_a_dt_that_changes_inside_is_refused() -> None:
+    series = TSContinuous.from_clocked(np.ones((3, 2)), dt=1e-3)
+    for timed in (LIF(2).timed(), Sequential(LIF(2)).timed(), graphpool.compile(LIF(2), "numpy").timed()):
+        inner = timed.module[0] if isinstance(timed.module, Sequential) else timed._module
+        nested = {"0_LIF": {"dt": 2e-3}} if isinstance(timed.module, Sequential) else {"dt": 2e-3}
+        with pytest.raises(ClockError, match="wrap it anew"):
+            timed.set_attributes({"_module": nested})
+        inner.dt = 2e-3
+        with pytest.raises(ClockError, match="time steps differ|wrap it anew"):
+            timed(series)
+        inner.dt = Constant(1e-3)
+        timed.dt = Constant(1e-3)
+        timed(series)
+        assert timed.t == 0.003
+
+
+def test_a_module_that_makes_another_number_of_rows_is_refused() -> None:
+    class Halves(Module):
+        def evolve(self, input_data: Any, record: bool = False) -> Any:
+            return input_data[::2], {}, {}
+
+    timed = TimedModuleWrapper(Halves(2), dt=0.5)
+    with pytest.raises(ModuleError, match=r"an output of shape \(2, 2\) for 4 steps"):
+        timed(np.zeros((4, 2)))
+    assert timed.t == 0
 
 
 def test_only_modules_and_runtimes_are_wrapped() -> None:

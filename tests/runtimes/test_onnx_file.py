@@ -166,6 +166,34 @@ def test_a_truncated_file_is_refused(path: Path, share: float) -> None:
     refused(path, "net.onnx")
 
 
+def test_every_truncation_is_refused(path: Path) -> None:
+    saved("net", path)
+    content = path.read_bytes()
+    for length in range(0, len(content), 131):
+        path.write_bytes(content[:length])
+        refused(path, "net.onnx")
+
+
+def test_a_device_and_a_file_that_no_model_can_be_are_refused(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+    refused(path, "net.onnx' is no regular file")
+    path.unlink()
+    with open(path, "wb") as file:
+        file.truncate(2**40)  # takes no space
+    refused(path, f"has {2**40} bytes; an ONNX model has at most {2**31 - 1}")
+
+
+@pytest.mark.parametrize("dims", [[10**12, 3], [2**40, 2**40], [-2, 3], [2**62]])
+def test_a_huge_declared_tensor_is_refused(path: Path, dims: list[int]) -> None:
+    saved("net", path)
+    model = onnx.load(path)
+    tensor = next(entry for entry in model.graph.initializer if entry.name.startswith(("once", "param")))
+    del tensor.dims[:]
+    tensor.dims.extend(dims)
+    path.write_bytes(model.SerializeToString())
+    refused(path, "no ONNX model that onnxruntime can run")
+
+
 def test_a_model_of_another_maker_is_refused(path: Path) -> None:
     info = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])
     graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [info], [])
@@ -232,6 +260,10 @@ def enormous_shape(stored: Any) -> None:
     stored["states"][0]["shape"] = [10**15]
 
 
+def many_large_states(stored: Any) -> None:
+    stored["states"] = [{**stored["states"][0], "shape": [2**27], "name": f"v{number}"} for number in range(50)]
+
+
 def swapped_states(stored: Any) -> None:
     stored["states"].reverse()
 
@@ -265,8 +297,14 @@ def test_a_signature_of_another_model_is_refused(path: Path, change: Callable[[A
     refused(path, "metadata that graphpool cannot read")
 
 
+def test_states_that_are_huge_together_are_refused(path: Path) -> None:
+    saved("net", path)
+    with_signature(path, many_large_states)
+    refused(path, f"all states have {50 * 2**27} elements; at most {2**28} are read")
+
+
 # --- writing ------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", ["net.gpz", "net", "net.onnx.txt"])
+@pytest.mark.parametrize("name", ["net.npz", "net", "net.onnx.txt"])
 def test_a_name_that_does_not_end_in_onnx_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(TargetError, match=r"ends in \.onnx"):
         runtime("net", "onnx").save(tmp_path / name)
@@ -409,5 +447,8 @@ def test_a_file_that_names_other_files_is_refused(tmp_path: Path, monkeypatch: p
     tensor.external_data.add(key="location", value="secret.bin")
     Path("net.onnx").write_bytes(model.SerializeToString())
     assert onnxruntime.InferenceSession("net.onnx"), "the file is a good one beside its tensors"
-    with pytest.raises(ModelFileError, match="no ONNX model that onnxruntime can run"):
-        graphpool.load("net.onnx")
+    for location in ("secret.bin", "../secret.bin", str(tmp_path / "secret.bin"), "/etc/hostname", "/dev/zero"):
+        tensor.external_data[0].value = location
+        Path("net.onnx").write_bytes(model.SerializeToString())
+        with pytest.raises(ModelFileError, match="no ONNX model that onnxruntime can run"):
+            graphpool.load("net.onnx")

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphpool import archive
 from graphpool.errors import TimeSeriesError
-from graphpool.timeseries import TimeSeries, TSContinuous, TSEvent, archive, files
+from graphpool.timeseries import TimeSeries, TSContinuous, TSEvent, files
 from graphpool.timeseries.files import load, save
 
 SMALL = 8 * 2**20  # bytes
@@ -336,7 +337,7 @@ def test_an_array_is_read_without_a_second_copy(path: Path) -> None:
     with open(path, "rb") as file:
         tracemalloc.start()
         try:
-            read = archive.Archive(file, str(path), {"samples"}).read("samples", "f", 2)
+            read = archive.Archive(file, str(path), {"samples"}, TimeSeriesError).read("samples", "f", 2)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

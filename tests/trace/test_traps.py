@@ -90,9 +90,9 @@ def an_index_of_a_list(self, x):
     return [1.0, 2.0][self.n] * x  # here
 
 
-@trap("an index array <traced i64>", "constant slices", n=State(np.array(1)))
-def an_index_of_an_array(self, x):
-    return x[self.n]  # here
+@trap("an index must be of integers, and this one is <traced f64[3]>", "i.astype(np.int64)")
+def an_index_of_floats(self, x):
+    return x[x]  # here
 
 
 @trap("`in` needs values", ".any()")

@@ -10,6 +10,7 @@ from typing import Any
 
 from graphpool.errors import ModuleError, format_error
 from graphpool.nn.modules.module import Module
+from graphpool.nn.modules.timekeeper import Timekeeper
 from graphpool.parameters import Shape, is_integer
 
 
@@ -108,6 +109,9 @@ class Sequential(Module):
         setattr(self, name, mod)
 
     def _register_child(self, name: str, child: Any) -> None:
+        if isinstance(child, Timekeeper):
+            what, hint = f"{child.full_name} is timed", "chain modules and time the chain, or write a TimedModule"
+            raise self._refused(what, hint)
         chain = {**self._children, name: child} if "_children" in self.__dict__ else {}
         names = list(chain)
         for first, second in zip(names, names[1:], strict=False):

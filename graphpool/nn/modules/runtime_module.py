@@ -19,6 +19,7 @@ class RuntimeModule(Module):
 
     Args:
         runtime: a :class:`~graphpool.runtimes.base.Runtime`.
+        output_num: the output that counts, where there are several.
 
     Raises:
         ModuleError: the runtime has several inputs, or one whose sample is no vector.
@@ -26,15 +27,18 @@ class RuntimeModule(Module):
 
     dt: Any
 
-    def __init__(self, runtime: Any) -> None:
+    def __init__(self, runtime: Any, output_num: int = 0) -> None:
         signature = runtime.signature
         shapes = {port.name: port.type.shape for port in signature.inputs}
         if [len(shape) for shape in shapes.values()] != [1]:
             what = f"{signature.name} has the inputs {shapes}"
             raise ModuleError(format_error(what, hint="a timed model has one input, a vector at each step"))
-        first, last = signature.inputs[0], signature.outputs[0]
-        size_out = last.type.shape[-1] if last.type.shape else 1
-        super().__init__((*first.type.shape, size_out), first.kind == "event", last.kind == "event")
+        outputs = signature.outputs
+        if not -len(outputs) <= output_num < len(outputs):
+            raise ModuleError(f"output_num={output_num} of {len(outputs)} outputs")
+        port, output = signature.inputs[0], outputs[output_num]
+        size_out = output.type.shape[-1] if output.type.shape else 1
+        super().__init__((*port.type.shape, size_out), port.kind == "event", output.kind == "event")
         self._runtime = runtime
         if runtime.dt is not None:
             self.dt = SimulationParameter(runtime.dt)
@@ -76,12 +80,14 @@ class RuntimeModule(Module):
         keep_empty: bool,
         seen: set[int] | None = None,
     ) -> dict[str, Any]:
-        chosen = {
-            path: value
-            for kind, values in ((Parameter, self._runtime.parameters()), (State, self._runtime.state()))
-            for path, value in flatten(values)
-            if choose(path.rpartition(".")[2], kind(value))
-        }
+        chosen: dict[str, Any] = {}
+        signature = self._runtime.signature
+        sides = ((Parameter, signature.params, "parameters"), (State, signature.states, "state"))
+        for kind, entries, values in sides:
+            names = [one.name for one in entries if choose(one.name.rpartition(".")[2], _declared(kind, one.family))]
+            if names:  # copying all parameters takes longer than a step
+                found = dict(flatten(getattr(self._runtime, values)()))
+                chosen |= {name: found[name] for name in names}
         return super()._nested(choose, keep_empty, seen) | nest(chosen)
 
     def _checked(self, attributes: Any, path: str) -> Iterator[tuple[Module, str, Any]]:
@@ -99,21 +105,28 @@ class RuntimeModule(Module):
         else:
             self._runtime.set_attributes(value)
 
-    def _leaves(self) -> dict[str, Any]:
-        values = {**self._runtime.parameters(), **self._runtime.state()}
-        return {name: value for name, value in values.items() if not isinstance(value, Mapping)}
+    def _holds(self, name: str) -> bool:
+        """Whether a parameter or state of that name is in no submodule."""
+        signature = self._runtime.signature
+        return any(entry.name == name for entry in (*signature.params, *signature.states))
 
     def _read_missing(self, name: str) -> Any:
         if "_runtime" in self.__dict__ and not name.startswith("_"):
-            leaves = self._leaves()
-            if name in leaves:
-                return leaves[name]
+            if self._holds(name):
+                return {**self._runtime.parameters(), **self._runtime.state()}[name]
             if hasattr(self._runtime, name):
                 return getattr(self._runtime, name)
         return super()._read_missing(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if "_runtime" in self.__dict__ and name in self._leaves():
+        if "_runtime" in self.__dict__ and self._holds(name):
             self._runtime.set_attributes({name: value})
         else:
             super().__setattr__(name, value)
+
+
+def _declared(kind: type[RegisteredAttribute], family: str | None) -> RegisteredAttribute:
+    """What a query asks for kind and family of."""
+    declared = kind.__new__(kind)
+    declared.family = family
+    return declared

@@ -6,6 +6,7 @@ the same steps is read row by row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ Array = npt.NDArray[Any]
 
 INPUT_ARRAY = "input array"
 SILENCE = "silence"
-ONCE = "a child evolves once, for as long as its parent does"
+NO_LONGER = "a child runs no longer than its parent does"
 
 
 class SeriesPorts(Timekeeper):
@@ -67,7 +68,9 @@ class SeriesPorts(Timekeeper):
             seconds = read_time(duration, "the duration", self.full_name)
             if seconds < 0:
                 raise self._span_refused(f"duration={duration!r}", "a number of seconds, 0 or more")
-            steps = self._clock.whole_steps(seconds)
+            steps = self._clock.whole_steps(seconds, where=self.full_name)
+            if seconds > 0 and steps == 0:
+                raise self._span_refused(f"duration={duration!r} is shorter than dt={self.dt} s", "num_timesteps=1")
         elif isinstance(ts_input, TimeSeries):
             steps = self._steps_of(ts_input)
         elif self._span is not None:
@@ -77,27 +80,30 @@ class SeriesPorts(Timekeeper):
         if self._span is not None and self._timestep + steps > self._span[1]:
             until = self._clock.time(self._span[1])
             what = f"{steps} steps from t={self.t} s go beyond t={until} s, where the module that holds it stops"
-            raise self._span_refused(what, ONCE)
+            raise self._span_refused(what, NO_LONGER)
         return steps
 
     def _steps_of(self, series: TimeSeries) -> int:
         rest = None if self._span is None else self._rest_of(self._span)
         if series.periodic:
             return self._clock.whole_steps(series.duration) if rest is None else rest
-        steps = self._clock.step(series.t_stop) - self._timestep
+        # A child takes each step that starts before the end; a module on its own those that end before it.
+        stop = float(self._clock.positions(series.t_stop, where=self.full_name))
+        steps = (math.floor(stop) if rest is None else math.ceil(stop)) - self._timestep
         if steps <= 0 and rest != 0:
-            raise self._span_refused(
-                f"{series._label} ended at t={series.t_stop} s, the module stands at t={self.t} s",
-                "ts.start_at(module.t) moves the series, module.reset_time() the module",
-            )
+            raise self._ended(series)
         return max(steps, 0) if rest is None else min(max(steps, 0), rest)
 
     def _rest_of(self, span: tuple[int, int]) -> int:
         """How many steps are left of the parent's evolution."""
         if span[0] < span[1] == self._timestep:
             what = f"it stands at t={self.t} s already, where the module that holds it stops"
-            raise self._span_refused(what, ONCE)
+            raise self._span_refused(what, NO_LONGER)
         return span[1] - self._timestep
+
+    def _ended(self, series: TimeSeries) -> ClockError:
+        what = f"{series._label} ended at t={series.t_stop} s, the module stands at t={self.t} s"
+        return self._span_refused(what, "ts.start_at(module.t) moves the series, module.reset_time() the module")
 
     def _span_refused(self, what: str, hint: str) -> ClockError:
         return ClockError(format_error(what, where=self.full_name, hint=hint))
@@ -152,12 +158,13 @@ class SeriesPorts(Timekeeper):
         raster = self._raster(self._silence(steps) if series is None else series, steps)
         return self._gen_time_trace(self.t, steps), np.array(raster), steps
 
-    def _check_input(self, series: Any) -> None:
-        """Check the kind of an input series and its number of channels.
+    def _check_input(self, series: Any, steps: int) -> None:
+        """Check that an input series fits this module, and has something to say about the next steps.
 
         Raises:
             SeriesTypeError: another kind.
-            TimeSeriesError: another number of channels; one channel drives all inputs.
+            TimeSeriesError: another number of channels (one channel drives all inputs), or a signal that ends early.
+            ClockError: it ended before the present time.
         """
         if not isinstance(series, self.input_type):
             shown = series._label if isinstance(series, TimeSeries) else type(series).__name__
@@ -172,10 +179,22 @@ class SeriesPorts(Timekeeper):
             what = f"{series._label} has {channels} channels at t={self.t} s, the module takes {self.size_in}"
             hint = "num_channels= says that the others are silent" if self.spiking_input else ""
             raise TimeSeriesError(format_error(what, where=self.full_name, hint=hint))
+        if steps and not series.periodic:
+            self._check_covers(series, steps)
+
+    def _check_covers(self, series: Any, steps: int) -> None:
+        stop = math.ceil(float(self._clock.positions(series.t_stop, where=self.full_name)))
+        if stop <= self._timestep:
+            raise self._ended(series)
+        # No events later on is an answer; no samples is none.
+        if stop < self._timestep + steps and isinstance(series, TSContinuous) and series.beyond_range_exception:
+            until = self._clock.time(self._timestep + steps)
+            what = f"{series._label} ends at t={series.t_stop} s, {steps} steps from t={self.t} s go to t={until} s"
+            raise TimeSeriesError(format_error(what, where=self.full_name, hint="a shorter duration, or periodic=True"))
 
     def _raster(self, series: Any, steps: int) -> Array:
         """The input of the next steps, one row a step; may be a view of the samples, and is only read."""
-        self._check_input(series)
+        self._check_input(series, steps)
         if isinstance(series, TSEvent):
             return series._raster(self._clock, self._timestep, steps, self._add_events)
         rows: Array = series._rows(self._clock, self._timestep, steps)

@@ -19,7 +19,7 @@ than it does, and stand at its time afterwards.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,8 @@ from graphpool.nn.modules.module import Module
 from graphpool.nn.modules.runtime_module import RuntimeModule
 from graphpool.nn.modules.series_ports import SeriesPorts
 from graphpool.nn.stepping import refuse_in_step
-from graphpool.parameters import SimulationParameter
+from graphpool.parameters import SimulationParameter, unwrap
+from graphpool.timeseries import TimeSeries
 from graphpool.timeseries.clock import SAME, read_dt
 
 
@@ -103,41 +104,58 @@ class TimedModule(SeriesPorts):
     ) -> tuple[Any, Any, Any]:
         """Settle the span, run it, and move the clocks; nothing has changed where something fails."""
         refuse_in_step("the module", self.full_name, "inside a step, children are stepped: self.child.step(x)")
-        if self._evolving:  # super().evolve(...) in an evolve
-            return run(ts_input, duration, num_timesteps)
-        children = list(self._timed_children())
-        series, rows = self._read_input(ts_input)
-        if num_timesteps is None and duration is None:
-            num_timesteps = rows
-        steps = self._determine_timesteps(series, duration, num_timesteps)
-        series = self._silence(steps) if series is None else series
-        if series is not None:
-            self._check_input(series)
+        settled = self._running  # of this very module: super().evolve(...) in an evolve
+        series, steps = self._settle(ts_input, duration, num_timesteps)
+        if settled is not None:
+            return run(series, steps * self.dt, steps)
+        outer = self._span
         begin, end = self._timestep, self._timestep + steps
         before = self.state()
         try:
-            self._evolving = True
-            for child, factor in children:
-                child._stand_at(begin * factor)
-                child._span = (begin * factor, end * factor)
+            self._stand_at(begin)
+            self._bound((begin, end))
+            self._running = steps
             result = run(series, steps * self.dt, steps)
             self._check_result(result)
+            self._check_children((begin, end))
         except BaseException:
             self.set_attributes(before)
             end = begin
             raise
         finally:
-            self._evolving = False
-            for child, _ in children:
-                child._span = None
+            self._running = None
+            self._bound(outer)
             self._stand_at(end)
         return result
+
+    def _settle(self, ts_input: Any, duration: Any, num_timesteps: Any) -> tuple[Any, int]:
+        """The input as a series, and the number of steps, checked."""
+        series, rows = self._read_input(ts_input)
+        if num_timesteps is None and duration is None:
+            num_timesteps = rows if self._running is None else self._running
+        steps = self._determine_timesteps(series, duration, num_timesteps)
+        if self._running not in (None, steps):
+            what = f"super().evolve is asked for {steps} steps, this evolution has {self._running}"
+            raise ClockError(format_error(what, where=self.full_name, hint="hand on what evolve was given"))
+        series = self._silence(steps) if series is None else series
+        if series is not None:
+            self._check_input(series, steps)
+        return series, steps
 
     def _check_result(self, result: Any) -> None:
         if not isinstance(result, tuple) or len(result) != 3:
             what = f"evolve returned {type(result).__name__}"
             hint = "return three things: the output series, the new state and the record, both dicts"
             raise ModuleError(format_error(what, where=self.full_name, hint=hint))
+        outputs = result[0]
+        if isinstance(outputs, (tuple, dict)):
+            outputs = outputs.values() if isinstance(outputs, dict) else outputs
+        else:
+            outputs = (outputs,)
+        for output in outputs:
+            if not isinstance(output, TimeSeries):
+                what, hint = f"evolve returned {type(output).__name__} as output", "self._gen_timeseries(raster)"
+                raise ModuleError(format_error(what, where=self.full_name, hint=f"return a series: {hint}"))
 
 
 class TimedModuleWrapper(TimedModule):
@@ -160,7 +178,7 @@ class TimedModuleWrapper(TimedModule):
     """
 
     def __init__(self, module: Any, output_num: int = 0, dt: Any = None, add_events: bool = True) -> None:
-        inner = _as_module(module)
+        inner = _as_module(module, output_num)
         dt = _settle_dt(inner, dt)
         shape = None if inner.size_in is None or inner.size_out is None else (inner.size_in, inner.size_out)
         super().__init__(dt, inner.spiking_input, inner.spiking_output, add_events, shape)
@@ -183,6 +201,9 @@ class TimedModuleWrapper(TimedModule):
         record: bool = False,
     ) -> tuple[Any, Any, Any]:
         """Evolve what it wraps; see :meth:`TimedModule.evolve`."""
+        if _settle_dt(self._module, None) != self.dt:
+            what, hint = f"the module in it steps {self._module.dt} s, the clock {self.dt} s", "wrap it anew"
+            raise ClockError(format_error(what, where=self.full_name, hint=hint))
         steps = self._determine_timesteps(ts_input, duration, num_timesteps)
         raster = self._raster(ts_input, steps)
         if not self._only_reads:
@@ -207,10 +228,19 @@ class TimedModuleWrapper(TimedModule):
         array = np.asarray(output)
         if array.ndim > 1 and array.shape[:2] == (1, steps):
             array = array[0]
+        if array.ndim == 0 or len(array) != steps:
+            what = f"{self._module.full_name} made an output of shape {array.shape} for {steps} steps"
+            raise ModuleError(format_error(what, where=self.full_name, hint="one row a step"))
         return array[:, None] if array.ndim == 1 else array
 
+    def _checked(self, attributes: Any, path: str) -> Iterator[tuple[Module, str, Any]]:
+        for module, name, value in super()._checked(attributes, path):
+            if name == "dt" and module is not self:
+                self._check_dt(value)
+            yield module, name, value
+
     def _check_dt(self, value: Any) -> None:
-        if read_dt(value, f"{self.full_name}.dt") != self.dt:
+        if read_dt(unwrap(value), f"{self.full_name}.dt") != self.dt:
             what, hint = f"dt={value!r} is assigned, the module in it steps {self.dt} s", "wrap it anew"
             raise ClockError(format_error(what, where=self.full_name, hint=hint))
 
@@ -236,11 +266,11 @@ class TimedModuleWrapper(TimedModule):
         return super().__repr__() + (f" with {inner.full_name} as module" if inner is not None else "")
 
 
-def _as_module(item: Any) -> Module:
+def _as_module(item: Any, output_num: int) -> Module:
     if isinstance(item, Module) and not isinstance(item, TimedModule):
         return item
     if hasattr(getattr(item, "signature", None), "inputs"):
-        return RuntimeModule(item)
+        return RuntimeModule(item, output_num)
     what = f"{item.full_name} is timed already" if isinstance(item, TimedModule) else f"{item!r} is no module"
     raise ModuleError(format_error(what, where="TimedModuleWrapper", hint="give a Module or a compiled runtime"))
 

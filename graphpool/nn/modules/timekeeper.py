@@ -24,7 +24,8 @@ class Timekeeper(Module):
     _timestep: int
     _span: tuple[int, int] | None
     """While the parent evolves: the steps at which it started and stops."""
-    _evolving: bool
+    _running: int | None
+    """While this module evolves: for how many steps."""
 
     def __init__(
         self, dt: Any, spiking_input: bool = False, spiking_output: bool = False, shape: int | Shape | None = None
@@ -32,7 +33,7 @@ class Timekeeper(Module):
         super().__init__(shape, spiking_input, spiking_output)
         self._timestep = 0
         self._span = None
-        self._evolving = False
+        self._running = None
         self.dt = SimulationParameter(read_dt(unwrap(dt), self.class_name), family="dt")
 
     # --- the clock ----------------------------------------------------------------------------------------------------
@@ -53,7 +54,7 @@ class Timekeeper(Module):
     @t.setter
     def t(self, time: float) -> None:
         self._refuse_while_evolving("t")
-        self._stand_at(self._clock.step(read_time(time, "t", self.full_name)))
+        self._stand_at(self._clock.step(read_time(time, "t", self.full_name), where=self.full_name))
 
     def _stand_at(self, timestep: int) -> None:
         """Go to a step, with all children; a child of a smaller ``dt`` is further by its count."""
@@ -78,8 +79,28 @@ class Timekeeper(Module):
 
     def _refuse_while_evolving(self, what: str) -> None:
         refuse_in_step(what, self.full_name, OUTSIDE_HINT)
-        if self._evolving or self._span is not None:
+        if self._running is not None or self._span is not None:
             raise ClockError(format_error(f"{what} is set while the module evolves", where=self.full_name))
+
+    # --- while the parent evolves -------------------------------------------------------------------------------------
+    def _bound(self, span: tuple[int, int] | None) -> None:
+        """Let this module, and all timed ones below it, run between two steps only; None lets them run freely."""
+        self._span = span
+        for child, factor in self._timed_children():
+            child._bound(None if span is None else (span[0] * factor, span[1] * factor))
+
+    def _check_children(self, span: tuple[int, int]) -> None:
+        """Check that each child has run for all of a span, or not at all.
+
+        Raises:
+            ClockError: one has run for a part of it.
+        """
+        for child, factor in self._timed_children():
+            if span[0] * factor < child._timestep < span[1] * factor:
+                until = self._clock.time(span[1])
+                what = f"{child.full_name} has run to t={child.t} s only, {self.full_name} runs to t={until} s"
+                hint = "the series that it was given ended too early"
+                raise ClockError(format_error(what, where=self.full_name, hint=hint))
 
     # --- children -----------------------------------------------------------------------------------------------------
     def _timed_children(self) -> Iterator[tuple[Timekeeper, int]]:
@@ -126,6 +147,7 @@ class Timekeeper(Module):
         dt = read_dt(unwrap(value), f"{self.full_name}.dt")
         if dt == self.dt:
             return
+        self._refuse_while_evolving("dt")
         if self._timestep:
             what = f"dt={dt} s is assigned at t={self.t} s"
             raise ClockError(format_error(what, where=self.full_name, hint="call reset_time() first"))
