@@ -17,7 +17,7 @@ from graphpool.trace import masks, step, storage
 from tests.fuzz.programs import draw_program
 from tests.fuzz.test_plan_fuzz import MAX_LENGTH, check
 
-PROGRAMS = 60
+PROGRAMS = 300
 Inject = Callable[[pytest.MonkeyPatch], None]
 BUGS: dict[str, Inject] = {}
 

@@ -195,6 +195,15 @@ def test_where_leaves_stand_and_whether_constants_are_shared_does_not_count() ->
         assert sum(node.op == CONST for node in assert_round_trip(build(shared)).nodes) == 1
 
 
+def test_the_types_of_leaves_count_even_where_nothing_reads_them() -> None:
+    text = "graph g(%x: f64) -> (%x) {\n  param %w: f64\n}"
+    graph = graphpool.parse_graph(text)
+    for other in ("param %w: f32", "param %w: f64[1]"):
+        assert graphpool.parse_graph(text.replace("param %w: f64", other)) != graph
+    unread = text.replace("(%x: f64)", "(%x: f64, %y: f64)")
+    assert graphpool.parse_graph(unread) != graphpool.parse_graph(unread.replace("%y: f64", "%y: f32"))
+
+
 # --- by hand ----------------------------------------------------------------------------------------------------------
 def test_a_text_by_hand_is_a_graph_that_runs() -> None:
     text = """

@@ -1,0 +1,185 @@
+"""What a set of random programs has met, measured on the graphs that run, and what it should meet."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from graphpool.graph import LEAF_OPS
+from graphpool.ops import OPS, Trait
+from graphpool.plan import Plan, Rate
+from tests.fuzz.programs import STATES, Program
+from tests.fuzz.statements import IN_PLACE, KINDS_OF, VIEWS, family
+
+TOP_RANK = 3
+"""Ranks up to here are told apart; what is above counts as this."""
+
+Ranks = tuple[int, ...]
+
+WHOLE = range(TOP_RANK + 1)
+RANKS: dict[str, list[Ranks]] = {
+    "reshape": [(rank,) for rank in WHOLE],
+    "expand": [(rank,) for rank in WHOLE],
+    "broadcast": [(rank,) for rank in WHOLE],
+    "transpose": [(2,), (3,)],
+    "stack": [(rank, rank) for rank in WHOLE],
+    "concatenate": [(rank, rank) for rank in WHOLE[1:]],
+    "update": [(rank, value) for rank in WHOLE[1:] for value in range(rank)],
+    "take": list(itertools.product(WHOLE[1:], range(3))),
+    "put": [(rank, 1, rank) for rank in WHOLE[1:]],
+    "matmul": list(itertools.product(WHOLE[1:], WHOLE[1:])),
+    "noise": [(0, 0)],
+}
+"""The ranks of operands that a row allows, where it is neither elementwise nor takes one array of one axis or more."""
+
+OTHERS = 4
+"""How many other ops each op is read by, and reads."""
+
+WRAPPED = {
+    "argmax": "the trace casts it to int64 at once",
+    "argmin": "the trace casts it to int64 at once",
+    "limit": "np.nan_to_num puts it into a where",
+}
+"""Ops whose result goes to one op only."""
+
+JUMPS = "it jumps, and sums and products differ in the last place between runtimes"
+FLOATS, INTEGERS = "it gives floats, and bits are of integers", "it gives integers, which are cast to floats first"
+NEVER: dict[tuple[str, str], str] = {
+    ("functions", "bits"): FLOATS,
+    ("spiking", "bits"): FLOATS,
+    ("noise", "bits"): FLOATS,
+    ("bits", "functions"): INTEGERS,
+    ("bits", "spiking"): INTEGERS,
+    ("functions", "spiking"): JUMPS,
+    ("linear", "spiking"): JUMPS,
+    ("scanning", "spiking"): JUMPS,
+    ("noise", "spiking"): JUMPS,
+}
+"""Families of which the second cannot read the first, or not in a fuzz that compares to the bit."""
+
+READS_NOTHING = frozenset({"noise"})
+"""It reads its own count and the number of the sample."""
+
+
+def arity(op: str) -> int:
+    """The number of operands that a row is tested with."""
+    return len(next(iter(OPS[op].samples())).args)
+
+
+@dataclass
+class Coverage:
+    """Counts of what was met.
+
+    Attributes:
+        rates: op and rate of its result.
+        ready: op and, of each operand, whether it is known before the first step, where the result is a stream.
+        ranks: op and the rank of each operand of a stream.
+        pairs: op and op that reads its result.
+        regions: kinds of regions.
+        lines: a line that changes an array, the kind of its dtype, and what made it: a view, an alias, a state, a line.
+        written: states that were assigned.
+    """
+
+    rates: Counter[tuple[str, Rate]] = field(default_factory=Counter)
+    ready: Counter[tuple[str, tuple[bool, ...]]] = field(default_factory=Counter)
+    ranks: Counter[tuple[str, Ranks]] = field(default_factory=Counter)
+    pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    regions: Counter[str] = field(default_factory=Counter)
+    lines: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    written: Counter[str] = field(default_factory=Counter)
+
+    def add(self, plan: Plan, program: Program) -> None:
+        """Count what a program and its plan hold."""
+        graph = plan.graph
+        self.regions.update(region.kind for region in plan.regions)
+        for value, node in enumerate(graph.nodes):
+            if node.op in LEAF_OPS:
+                continue
+            self.rates[node.op, plan.rates[value]] += 1
+            self.pairs.update((graph.nodes[arg].op, node.op) for arg in node.args if graph.nodes[arg].op in OPS)
+            if plan.rates[value] is Rate.STREAM:
+                self.ready[node.op, tuple(plan.rates[arg] is not Rate.STREAM for arg in node.args)] += 1
+                self.ranks[node.op, tuple(min(graph.type(arg).rank, TOP_RANK) for arg in node.args)] += 1
+        for statement in program.statements:
+            if statement.kind in IN_PLACE:
+                changed = statement.args[0]
+                self.lines[statement.kind, program.kinds[changed], _origin(program.makers[changed])] += 1
+            elif statement.kind == "write":
+                self.written[statement.extra] += 1
+
+    def ops(self) -> set[str]:
+        """The ops that were met."""
+        return {op for op, _ in self.rates}
+
+    def missing(self) -> Iterator[str]:
+        """What was not met and should have been, one thing at a time."""
+        for op in OPS:
+            yield from (f"{op} of {rate}s" for rate in _rates(op) if not self.rates[op, rate])
+            yield from self._missing_operands(op)
+        yield from self._missing_pairs()
+        yield from self._missing_lines()
+        yield from (f"state {name}" for name in STATES if not self.written[name])
+        yield from sorted({"map", "scan", "shift", "hold"} - set(self.regions))
+
+    def _missing_operands(self, op: str) -> Iterator[str]:
+        if op in READS_NOTHING:
+            return
+        for ready in itertools.product((False, True), repeat=arity(op)):
+            if not all(ready) and not self.ready[op, ready]:
+                yield f"{op} with operands ready: {ready}"
+        met = {ranks for name, ranks in self.ranks if name == op}
+        for ranks in _wanted_ranks(op):
+            if ranks not in met:
+                yield f"{op} of ranks {ranks}"
+        if Trait.ELEMENTWISE in OPS[op].traits:
+            for place, rank in itertools.product(range(arity(op)), WHOLE):
+                if rank not in {ranks[place] for ranks in met}:
+                    yield f"{op} with operand {place} of rank {rank}"
+
+    def _missing_pairs(self) -> Iterator[str]:
+        readers, read = defaultdict(set), defaultdict(set)
+        for made, reader in self.pairs:
+            readers[made].add(reader)
+            read[reader].add(made)
+        for op in OPS:
+            if op not in WRAPPED and len(readers[op]) < OTHERS:
+                yield f"{op} read by more than {sorted(readers[op])}"
+            if op not in READS_NOTHING and len(read[op]) < OTHERS:
+                yield f"{op} reading more than {sorted(read[op])}"
+        families = {family(op) for op in OPS}
+        met = {(family(made), family(reader)) for made, reader in self.pairs}
+        for pair in itertools.product(sorted(families), repeat=2):
+            if pair not in met and pair not in NEVER and pair[1] not in READS_NOTHING:
+                yield f"{pair[1]} reading {pair[0]}"
+
+    def _missing_lines(self) -> Iterator[str]:
+        dtypes = {(line, kind) for line, kind, _ in self.lines}
+        origins = {(line, origin) for line, _, origin in self.lines}
+        for line, (letters, _) in IN_PLACE.items():
+            yield from (f"{line} of {kind}" for kind in KINDS_OF[letters[-1]] if (line, kind) not in dtypes)
+            for origin in ("view", "alias", "state", "line"):
+                if (line, origin) not in origins:
+                    yield f"{line} of a {origin}"
+
+
+def _origin(maker: str) -> str:
+    """What kind of variable that is which something made."""
+    if maker == "alias":
+        return "alias"
+    if maker in VIEWS:
+        return "view"
+    return "state" if maker in ("state", "read", "write") else "line"
+
+
+def _rates(op: str) -> tuple[Rate, ...]:
+    return (Rate.STREAM,) if op in READS_NOTHING else (Rate.PARAM, Rate.STREAM)
+
+
+def _wanted_ranks(op: str) -> list[Ranks]:
+    if op in RANKS:
+        return RANKS[op]
+    if Trait.ELEMENTWISE in OPS[op].traits:
+        return list(itertools.product(range(TOP_RANK), repeat=arity(op))) if arity(op) < 3 else []
+    return [(rank,) for rank in WHOLE[1:]]
