@@ -73,7 +73,7 @@ draw_noise = OPS["noise"].kernel
 
 @dataclass(frozen=True)
 class Statement:
-    """``kind`` names an op and one of its spellings, or a line; ``args`` are numbers of variables, ``extra`` a constant."""
+    """``kind`` names an op and a spelling of it, or a line; ``args`` are numbers of variables, ``extra`` a constant."""
 
     kind: str
     args: tuple[int, ...]

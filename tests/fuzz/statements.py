@@ -25,7 +25,7 @@ def family(op: str) -> str:
 
 
 Spelling = tuple[str, Callable[..., Any]]
-"""What operands must be, and the function. One letter each: a anything, x anything exact, v a number, n an exact number,
+"""What operands must be, and the function. A letter each: a anything, x anything exact, v a number, n an exact one,
 f a float, e an exact float, i an int, b a bool; "~" before: the result is inexact even where they are exact."""
 
 
@@ -93,7 +93,8 @@ REAL: tuple[Callable[[Any], Any], ...] = (lambda a: a,)
 
 UNARY: dict[str, tuple[Any, tuple[Callable[[Any], Any], ...]]] = {
     "exp": (np.exp, BOUNDED), "expm1": (np.expm1, BOUNDED), "exp2": (np.exp2, BOUNDED),
-    "log": (np.log, POSITIVE), "log1p": (np.log1p, POSITIVE), "log2": (np.log2, POSITIVE), "log10": (np.log10, POSITIVE),
+    "log": (np.log, POSITIVE), "log1p": (np.log1p, POSITIVE), "log2": (np.log2, POSITIVE),
+    "log10": (np.log10, POSITIVE),
     "sqrt": (np.sqrt, POSITIVE), "cbrt": (np.cbrt, POSITIVE), "sin": (np.sin, REAL), "cos": (np.cos, REAL),
     "tan": (np.tan, SMALL), "arcsin": (np.arcsin, SMALL), "arccos": (np.arccos, SMALL), "arctan": (np.arctan, REAL),
     "sinh": (np.sinh, BOUNDED), "cosh": (np.cosh, BOUNDED), "tanh": (np.tanh, REAL), "arcsinh": (np.arcsinh, REAL),
@@ -206,7 +207,10 @@ PURE: dict[str, list[Spelling]] = {
         ("aii", lambda a, i, j: a[index_for(i, a.shape[0]), index_for(j, a.shape[1])]), ("a", lambda a: np.roll(a, 1)),
         ("ai", lambda a, i: np.take_along_axis(a, i % a.shape[-1], -1)),
     ],
-    "spike": [("ee", lambda a, b: spike(a, abs(b) + 0.5)), ("ee", lambda a, b: spike(a, np.maximum(b, 0.25))), ("e", lambda a: spike(a, 0.5, max_spikes=3))],
+    "spike": [
+        ("ee", lambda a, b: spike(a, abs(b) + 0.5)), ("ee", lambda a, b: spike(a, np.maximum(b, 0.25))),
+        ("e", lambda a: spike(a, 0.5, max_spikes=3)),
+    ],
 }  # fmt: skip
 OTHER: dict[str, list[Spelling]] = {
     "alias": [("a", lambda a: a)],
@@ -219,7 +223,7 @@ NOISE_SHAPES: dict[str, tuple[int, ...]] = {"noise0": (), "noise1": (3,), "noise
 """The children of a module that draw."""
 
 
-# --- lines that change an array ----------------------------------------------------------------------------------------
+# --- lines that change an array --------------------------------------------------------------------------------------
 def _iadd(a: Any, b: Any) -> None:
     a += b
 
