@@ -42,6 +42,8 @@ class Target:
         runtime: the runtime's class, as ``package.module:Class``; loaded when needed.
         pure: whether its runtime also wants the plans in 32 bit for pure functions of the parameters.
         options: what ``compile`` may choose of it.
+        affine: whether it may run affine regions without a loop; else they reach it as scans, with steps as written.
+        rule: how it chooses under ``hoist="auto"``, a sentence for ``plan.explain``; empty where it always hoists.
     """
 
     name: str
@@ -49,6 +51,8 @@ class Target:
     runtime: str
     pure: bool = False
     options: tuple[Option, ...] = ()
+    affine: bool = False
+    rule: str = ""
 
     def read_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All options of the target: those given, the others at their defaults.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphpool.graph import SAMPLE, Graph, Literal, TensorType, Value
-from graphpool.plan import Plan
+from graphpool.plan import Emit, Plan
 
 FORMAT_VERSION = 1
 """The version of the signature, as stored in files."""
@@ -51,6 +51,7 @@ class Signature:
         inputs, outputs, states, params: the ports, in order. An ``.onnx`` file has no parameters to set.
         records: the values that ``record=True`` returns.
         takes_sample: whether a run has noise, which depends on the number of the sample.
+        emit: ``"each"``: outputs are ``(B, T, *sample)``; ``"last"``: ``(B, *sample)``, of the last step.
         format_version: the version of this layout.
     """
 
@@ -62,10 +63,11 @@ class Signature:
     params: tuple[ParamSignature, ...] = ()
     records: tuple[PortSignature, ...] = ()
     takes_sample: bool = False
+    emit: Emit = "each"
     format_version: int = FORMAT_VERSION
 
 
-def signature_of(graph: Graph) -> Signature:
+def signature_of(graph: Graph, emit: Emit = "each") -> Signature:
     """The signature of a graph."""
     return Signature(
         name=graph.name,
@@ -76,6 +78,7 @@ def signature_of(graph: Graph) -> Signature:
         params=tuple(ParamSignature(p.name, graph.type(p.value)) for p in graph.params),
         records=tuple(PortSignature(r.name, graph.type(r.value)) for r in graph.records),
         takes_sample=any(port.kind == SAMPLE for port in graph.inputs),
+        emit=emit,
     )
 
 

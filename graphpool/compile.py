@@ -37,8 +37,8 @@ from graphpool.graph.types import Array, Shape
 from graphpool.nested import flatten, join_path, nest
 from graphpool.ops import infer_type
 from graphpool.parameters import Parameter, State
-from graphpool.passes import PIPELINES, DeadCode, Observer, demote_everything, run_passes
-from graphpool.plan import HOISTS, Hoist, make_plan
+from graphpool.passes import AFFINE, PIPELINES, DeadCode, Observer, demote_everything, run_passes
+from graphpool.plan import EMITS, HOISTS, Emit, Hoist, make_plan
 from graphpool.reading import infer_checked
 from graphpool.trace import trace, walk
 from graphpool.trace.probes import probe_graph, read_probes
@@ -57,7 +57,8 @@ def compile(
     target: str = "numpy",
     *,
     dtype: npt.DTypeLike = "float32",
-    hoist: Hoist = "always",
+    hoist: Hoist = "auto",
+    emit: Emit = "each",
     input_shapes: Mapping[str, Shape] | None = None,
     parameters: Mapping[str, Any] | str | None = None,
     state: Mapping[str, Any] | None = None,
@@ -76,7 +77,9 @@ def compile(
         dtype: of the streams. ``"float32"`` computes what depends on parameters alone in float64 and rounds it;
             ``"float64"`` keeps the dtypes of the trace.
         hoist: ``"always"`` runs outside of the time loop whatever lies on no cycle through a state; ``"never"`` runs
-            everything inside.
+            everything inside; ``"auto"`` lets the target choose by the sizes at hand. ``plan.explain`` tells its rule.
+        emit: ``"each"`` gives the outputs of all steps, ``(B, T, *sample)``; ``"last"`` those of the last step alone,
+            ``(B, *sample)``, and stores no others. Records are whole either way.
         input_shapes: the shape of one sample by name of step's argument, where ``(size_in,)`` is not meant.
         parameters: nested values that replace those of the module; a graph with parameters needs all of them. Text is
             an option of the target: ``parameters="inputs"`` of ONNX.
@@ -117,7 +120,7 @@ def compile(
     else:
         _check_module(net)
         graph, (values, states) = _trace_with_seed(net, input_shapes, seed, probes), module_values(net)
-    artifact = make_artifact(graph, description, dtype, hoist, observers, options)
+    artifact = make_artifact(graph, description, dtype, hoist, emit, observers, options)
     if not isinstance(net, Graph):
         artifact = _with_families(artifact, module_families(net))
     runtime = _load_attribute(description.runtime, target)(artifact, values | given, states)
@@ -143,25 +146,29 @@ def make_artifact(
     target: Any,
     dtype: str,
     hoist: Hoist,
+    emit: Emit = "each",
     observers: Sequence[Observer] = (),
     options: Mapping[str, Any] | None = None,
 ) -> Artifact:
     """Run the passes, make the plans, and compile the main one to see that the target can run it."""
     build = partial(target.build, **options) if options else target.build
-    recorded, notes = run_passes(graph, PIPELINES[dtype], observers)
+    affine = target.affine and hoist != "never"
+    recorded, notes = run_passes(graph, (*(AFFINE if affine else ()), *PIPELINES[dtype]), observers)
     silent, _ = run_passes(recorded.replace(records=()), (DeadCode(),))
     pure, pure_values, pure_notes = demote_everything(recorded) if target.pure else (None, {}, ())
+    plan = partial(make_plan, hoist=hoist, emit=emit, affine=affine, rule=target.rule)
     plans = Plans(
-        run=make_plan(silent, hoist),
-        record=make_plan(recorded, hoist),
-        step=make_plan(silent, hoist, one_step=True),
-        pure=make_plan(pure, hoist) if pure else None,
-        pure_step=make_plan(pure, hoist, one_step=True) if pure else None,
+        run=plan(silent),
+        record=plan(recorded),
+        step=plan(silent, one_step=True),
+        pure=plan(pure) if pure else None,
+        pure_step=plan(pure, one_step=True) if pure else None,
         pure_values=pure_values,
     )
     build(plans.record)
     said = (*map(str, notes), *(f"pure functions: {note}" for note in pure_notes))
-    return Artifact(target.name, signature_of(recorded), plans, build, said, dict(options or {}), dtype, graph)
+    signature = signature_of(recorded, emit)
+    return Artifact(target.name, signature, plans, build, said, dict(options or {}), dtype, graph)
 
 
 def _read_dtype(dtype: npt.DTypeLike) -> str:
@@ -220,7 +227,8 @@ def load(path: Any, target: str | None = None, **options: Any) -> Any:
     Args:
         path: the file; one that does not end in ``.gpz`` is read as an ONNX model.
         target: what a ``.gpz`` file is compiled for, ``"numpy"`` by default. An ONNX model runs on ``"onnx"`` alone.
-        options: of :func:`compile`, for a ``.gpz`` file; dtype and hoist are by default those that it was saved with.
+        options: of :func:`compile`, for a ``.gpz`` file; dtype, hoist and emit are by default those of the saved
+            runtime.
 
     Returns:
         A runtime. That of a ``.gpz`` file has the parameters and the state that were saved; that of an ONNX model
@@ -242,8 +250,8 @@ def load(path: Any, target: str | None = None, **options: Any) -> Any:
 
 def _load_model(path: Any, target: str, options: Mapping[str, Any]) -> Any:
     model = read_model(path, infer_checked)
-    chosen = {"dtype": "float32", "hoist": "always"} | model.settings
-    if chosen["dtype"] not in DTYPES or chosen["hoist"] not in HOISTS:
+    chosen = {"dtype": "float32", "hoist": "auto", "emit": "each"} | model.settings
+    if chosen["dtype"] not in DTYPES or chosen["hoist"] not in HOISTS or chosen["emit"] not in EMITS:
         raise ModelFileError(f"{str(path)!r} was compiled with {chosen}, which this graphpool does not know")
     try:
         values = {"parameters": model.parameters, "state": model.state}

@@ -7,13 +7,14 @@ chunks. Bad input raises before anything changes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 
 from graphpool.artifact import Artifact, ParamSignature, PortSignature, Signature, StateSignature
-from graphpool.errors import InputError, ParameterError, StateError, TargetError, format_error
+from graphpool.errors import InputError, ModuleError, ParameterError, StateError, TargetError, format_error
 from graphpool.graph import Value
 from graphpool.graph.files import SUFFIX, write_model
 from graphpool.graph.types import Array
@@ -21,6 +22,7 @@ from graphpool.graph.values import read_nested, read_values
 from graphpool.nested import nest
 from graphpool.plan import Plan, compute_once
 from graphpool.runtimes.arrays import is_number_of_sample, read_ports
+from graphpool.runtimes.ragged import read_lengths, run_ragged
 
 Mode = Literal["run", "record", "step"]
 Arrays = list[Array]
@@ -52,23 +54,33 @@ class Runtime:
 
     # --- running ---------------------------------------------------------------------------------------------------
     def __call__(
-        self, x: Any, record: bool = False, *, sample: int = 0, check_finite: bool = False
+        self,
+        x: Any,
+        record: bool = False,
+        *,
+        lengths: Any = None,
+        sample: int = 0,
+        check_finite: bool = False,
     ) -> tuple[Any, Any, Any]:
         """Run a whole evolution, from the present state.
 
         Args:
             x: ``(B, T, *sample)`` or ``(T, *sample)``; a dict by port name where the model has several inputs.
             record: also return every recorded value and every state, as ``(B, T, *shape)``.
+            lengths: ``(B,)`` whole numbers: how many steps each sample has, where they are not all T. Behind its end a
+                sample's output and records are 0; its state is that after its last step, and with ``emit="last"`` so
+                is its output.
             sample: the number of the first sample: noise is a function of it. Row b of a batch has the noise of a run
                 with ``sample + b``.
             check_finite: refuse NaN and infinities in x.
 
         Returns:
             The output ``(B, T, *sample)`` (a dict by name where there are several), the new state as a nested dict,
-            and the record as a nested dict (empty without ``record``).
+            and the record as a nested dict (empty without ``record``). Compiled with ``emit="last"``, the output is
+            ``(B, *sample)``, that of the last step.
 
         Raises:
-            InputError: x does not fit its port.
+            InputError: x does not fit its port, or the lengths do not fit x; or there is no step to emit.
             StateError: the batch of x does not fit the state's.
         """
         if not isinstance(record, (bool, np.bool_)):
@@ -78,10 +90,17 @@ class Runtime:
         self._check_mode(mode)
         batch = read_ports(self.signature.inputs, x, time=True, check_finite=check_finite)
         states = self._states_for(batch.size)
-        if batch.steps == 0:
+        inputs = batch.arrays + self._numbered(sample, (batch.size, batch.steps))
+        if batch.steps == 0 and self.signature.emit == "last":
+            hint = "a model that emits the last step takes at least one"
+            raise InputError(format_error("an input without a time step", where=self.signature.name, hint=hint))
+        if lengths is not None:
+            read = read_lengths(lengths, batch.size, batch.steps, self.signature.emit)
+            outputs, following, records = self._execute_ragged(mode, inputs, states, read)
+            self._keep(following)
+        elif batch.steps == 0:
             outputs, records = self._empty(mode, batch.size)
         else:
-            inputs = batch.arrays + self._numbered(sample, (batch.size, batch.steps))
             outputs, following, records = self._execute(mode, inputs, states)
             self._keep(following)
         names = [entry.name for entry in self.signature.records] if record else []
@@ -109,7 +128,7 @@ class Runtime:
         return self._delivered(outputs if batch.is_batched else [output[0] for output in outputs])
 
     def stream(self, chunks: Iterable[Any], *, sample: int = 0, check_finite: bool = False) -> Iterator[Any]:
-        """Run chunk after chunk, in bounded memory; equal to one long run.
+        """Run chunk after chunk, in bounded memory; equal to one long run. With ``emit="last"``, one output a chunk.
 
         Args:
             chunks: arrays as a call takes them; their lengths may differ.
@@ -189,9 +208,14 @@ class Runtime:
 
         Raises:
             ClockError: there is no dt, or another one.
-            ModuleError: the model has several inputs, or one whose sample is no vector.
+            ModuleError: the model has several inputs, or one whose sample is no vector; or it emits the last step
+                only, which is no series.
         """
         from graphpool.nn.modules.timed_module import TimedModuleWrapper
+
+        if self.signature.emit == "last":
+            what = "a model that emits the last step only gives no time series"
+            raise ModuleError(format_error(what, where=self.signature.name, hint='compile it with emit="each"'))
 
         return TimedModuleWrapper(self, output_num, dt, add_events)
 
@@ -260,7 +284,7 @@ class Runtime:
         """What a file says of a model beside its graph and its values."""
         entries: tuple[ParamSignature | StateSignature, ...] = (*self.signature.params, *self.signature.states)
         families = {entry.name: entry.family for entry in entries if entry.family is not None}
-        return {"dtype": self.artifact.dtype, "hoist": self.plan.hoist, "families": families}
+        return {"dtype": self.artifact.dtype, "hoist": self.plan.hoist, "emit": self.plan.emit, "families": families}
 
     def __str__(self) -> str:
         signature = self.signature
@@ -279,6 +303,13 @@ class Runtime:
         """Run the program of a mode: inputs ``(B, T, *sample)``, ``(B, *sample)`` for a step; at least one step."""
         outputs, following, records = self._program(mode)(self._handed_to(mode), states, inputs)
         return outputs, following, records
+
+    def _execute_ragged(
+        self, mode: Mode, inputs: Arrays, states: Arrays, lengths: Array
+    ) -> tuple[Arrays, Arrays, Arrays]:
+        """Run a batch whose samples have their own numbers of steps."""
+        execute = partial(self._execute, mode)
+        return run_ragged(execute, self.signature, inputs, states, lengths, records=mode == "record")
 
     def _check_mode(self, mode: Mode) -> None:
         """Called before a whole evolution; raises where this runtime has no program for it."""

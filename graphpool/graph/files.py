@@ -31,7 +31,7 @@ LARGEST_HEADER = 2**24
 
 MOST_AXES = 64
 NUMBERS = "biufc"
-WORDS = ("dtype", "hoist")
+WORDS = ("dtype", "hoist", "emit")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Model:
         graph: as traced, without sources.
         parameters: all of them, by dotted path.
         state: all states by dotted path, some perhaps with a leading batch axis.
-        settings: the ``dtype`` and the ``hoist`` that it was compiled with, where it was.
+        settings: the ``dtype``, the ``hoist`` and the ``emit`` that it was compiled with, where it was.
         families: of parameters and states by dotted path.
     """
 

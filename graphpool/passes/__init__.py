@@ -3,9 +3,10 @@
 from graphpool.passes.base import Note, Observer, Pass, PassResult, run_passes
 from graphpool.passes.dce import DeadCode
 from graphpool.passes.demote import demote_everything
-from graphpool.passes.pipeline import EXACT, FLOAT32, PIPELINES
+from graphpool.passes.pipeline import AFFINE, EXACT, FLOAT32, PIPELINES
 
 __all__ = [
+    "AFFINE",
     "EXACT",
     "FLOAT32",
     "PIPELINES",

@@ -3,11 +3,14 @@
 from graphpool.graph.rates import Rate, infer_rates
 from graphpool.plan.checker import check_plan
 from graphpool.plan.once import compute_once
-from graphpool.plan.plan import HOISTS, Hoist, Plan, Region
+from graphpool.plan.plan import EMITS, HOISTS, Affine, Emit, Hoist, Plan, Region
 from graphpool.plan.schedule import make_plan
 
 __all__ = [
+    "EMITS",
     "HOISTS",
+    "Affine",
+    "Emit",
     "Hoist",
     "Plan",
     "Rate",

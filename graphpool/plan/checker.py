@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphpool.errors import PlanError
-from graphpool.graph import CONST, LEAF_OPS, Output, Record, Value
+from graphpool.graph import CONST, LEAF_OPS, Value
 from graphpool.graph.rates import Rate
+from graphpool.plan.affine import find_affine
 from graphpool.plan.plan import Plan, Region
 
 
@@ -52,12 +53,14 @@ def _once_problems(plan: Plan) -> Iterator[str]:
 
 def _region_problems(plan: Plan) -> Iterator[str]:
     graph, ready = plan.graph, _ready_before(plan)
+    at_last: set[Value] = set()
     carried: list[int] = []
     ran: list[Value] = []
     for number, region in enumerate(plan.regions):
         states = [graph.states[place] for place in region.states]
+        known = ready | at_last if _reads_last_only(region) else ready
         for value in (*region.inputs, *region.invariants):
-            if value not in ready:
+            if value not in known:
                 yield f"region {number}: reads {value}, which no earlier region makes"
         local = {*region.inputs, *region.invariants} | {state.current for state in states}
         for value in region.nodes:
@@ -68,11 +71,12 @@ def _region_problems(plan: Plan) -> Iterator[str]:
         for state in states:
             if state.next not in local:
                 yield f"region {number}: state {state.name} has no next value"
-        for value in region.outputs:
+        for value in (*region.outputs, *region.finals):
             if value not in local - set(region.inputs):
                 yield f"region {number}: output {value} is not made inside"
-        yield from _kind_problems(number, region)
+        yield from _kind_problems(plan, number, region)
         ready |= set(region.outputs)
+        at_last |= set(region.finals)
         carried += region.states
         ran += region.nodes
     expected = [] if plan.one_step else list(range(len(graph.states)))
@@ -85,18 +89,37 @@ def _region_problems(plan: Plan) -> Iterator[str]:
         yield f"nodes run: {sorted(ran)}, expected {stream}"
 
 
-def _kind_problems(number: int, region: Region) -> Iterator[str]:
-    if region.kind == "map" and region.states:
-        yield f"region {number}: a map carries states"
+def _reads_last_only(region: Region) -> bool:
+    """Whether a region reads no more than the last step of what it reads."""
+    return region.kind == "last" or (region.kind == "shift" and not region.outputs)
+
+
+def _kind_problems(plan: Plan, number: int, region: Region) -> Iterator[str]:
+    if region.kind in ("map", "last") and region.states:
+        yield f"region {number}: a {region.kind} carries states"
     if region.kind in ("shift", "hold") and (region.nodes or len(region.states) != 1):
         yield f"region {number}: a {region.kind} has one state and nothing else"
+    if region.kind == "last" and region.outputs:
+        yield f"region {number}: it runs at the last step, and stores {region.outputs} for every step"
+    if (region.kind == "affine") != (region.affine is not None):
+        yield f"region {number}: a {region.kind} with affine={region.affine}"
+    elif (
+        region.affine is not None and find_affine(plan.graph, plan.rates, region.nodes, region.states) != region.affine
+    ):
+        yield f"region {number}: its state does not go on as {region.affine} says"
+    if plan.emit == "each" and region.finals:
+        yield f"region {number}: keeps the last of {region.finals} only, but outputs are emitted at each step"
 
 
 def _root_problems(plan: Plan) -> Iterator[str]:
     """Whatever leaves the graph must be an input, handed over, constant, or an output of its region."""
     stored = {value for region in plan.regions for value in region.outputs} | _ready_before(plan)
-    leaving: tuple[Output | Record, ...] = (*plan.graph.outputs, *plan.graph.records)
-    named = [(entry.name, entry.value) for entry in leaving]
+    finals = {value for region in plan.regions for value in region.finals}
+    emitted = stored | finals if plan.emit == "last" else stored
+    for output in plan.graph.outputs:
+        if output.value not in emitted:
+            yield f"{output.name}: value {output.value} is not stored by its region"
+    named = [(record.name, record.value) for record in plan.graph.records]
     if plan.one_step:
         named += [(state.name, state.next) for state in plan.graph.states]
     for name, value in named:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 from graphpool.graph import LEAF_OPS, STATE, Value
+from graphpool.graph.cycles import time_graph
 from graphpool.graph.rates import Rate
 from graphpool.graph.text import describe, reference
 from graphpool.plan.plan import Plan, Region
-from graphpool.plan.schedule import time_graph
 
 HEADLINES = {
     "map": "all time steps at once",
     "shift": "one step late",
     "hold": "the same at every step",
     "scan": "step by step",
+    "affine": "a filter: with or without a loop, as the target chooses",
+    "last": "the last time step only",
 }
 
 
 def print_plan(plan: Plan) -> str:
     """The text of a plan; ``str(plan)`` calls this."""
     mode = "one step" if plan.one_step else f"hoist={plan.hoist!r}"
+    if plan.emit == "last":
+        mode += ", emit='last'"
     lines = [f"plan {plan.graph.name} ({mode}) {{"]
     if plan.once:
         lines.append("  once: computed per parameter set")
@@ -40,6 +46,8 @@ def _region_lines(plan: Plan, number: int, region: Region) -> list[str]:
         lines.append(f"    next %{state.name} = {reference(graph, state.next)}")
     if region.outputs and region.kind != "map":
         lines.append(f"    stores {', '.join(reference(graph, value) for value in region.outputs)}")
+    if region.finals and region.kind != "last":
+        lines.append(f"    keeps the last {', '.join(reference(graph, value) for value in region.finals)}")
     return lines
 
 
@@ -58,17 +66,34 @@ def explain(plan: Plan, label: str) -> str:
         return f"{name} is a state, read at the start of the one step that this plan runs."
     if number is None:
         return f"{name} is an input."
-    region = plan.regions[number]
     if plan.one_step:
         return f"{name} runs in region {number}, which is the one step that this plan runs."
+    sentence = f"{name} {_explain_region(plan, number, value)}"
+    return f"{sentence} {plan.rule}" if plan.hoist == "auto" and plan.rule else sentence
+
+
+def _explain_region(plan: Plan, number: int, value: Value) -> str:
+    graph, region = plan.graph, plan.regions[number]
     if region.kind == "map":
-        return f"{name} runs over all time steps at once (region {number}, map): it lies on no cycle through a state."
+        return f"runs over all time steps at once (region {number}, map): it lies on no cycle through a state."
     if region.kind == "hold":
-        return f"{name} never changes (region {number}, hold): no step assigns it."
+        return f"never changes (region {number}, hold): no step assigns it."
+    if region.kind == "last":
+        return f"runs at the last time step only (region {number}, last): emit='last', and nothing else needs it."
     if region.kind == "shift":
         following = reference(graph, graph.states[region.states[0]].next)
-        return f"{name} is {following} one step late (region {number}, shift): the state lies on no cycle."
-    return f"{name} runs step by step (region {number}, scan): {_explain_scan(plan, value)}"
+        return f"is {following} one step late (region {number}, shift): the state lies on no cycle."
+    if region.affine is not None:
+        state = f"%{graph.states[region.states[0]].name}"
+        gain, drive = (None if one is None else reference(graph, one) for one in astuple(region.affine))
+        terms = [state if gain is None else f"{gain} * {state}", *([] if drive is None else [drive])]
+        exact = graph.type(graph.find(state)).dtype.kind != "f"
+        why = "integers are exact in any order" if exact else "nothing discrete depends on it"
+        return (
+            f"needs no time loop where that is faster (region {number}, affine): {state} becomes "
+            f"{' + '.join(terms)}, and {why}."
+        )
+    return f"runs step by step (region {number}, scan): {_explain_scan(plan, value)}"
 
 
 def _explain_param(plan: Plan, value: Value) -> str:

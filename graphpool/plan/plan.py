@@ -9,23 +9,43 @@ A plan partitions the stream nodes of a graph into regions, in an order in which
 ``hold``
     a state that no step assigns: it keeps its value;
 ``scan``
-    a cycle through states: runs step by step, and holds no node that could be outside.
+    a cycle through states: runs step by step, and holds no node that could be outside;
+``affine``
+    a scan of one state that becomes a gain times itself plus a drive: a target may run it without a loop;
+``last``
+    what is needed at the last step alone, where outputs are emitted there only.
 
 What depends on parameters only is computed ``once`` per parameter set and handed to the regions ready.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from graphpool.graph import Graph, Value
+from graphpool.graph import CONST, Graph, Value
 from graphpool.graph.rates import Rate, infer_rates
 
-RegionKind = Literal["map", "shift", "hold", "scan"]
-Hoist = Literal["always", "never"]
-HOISTS: tuple[Hoist, ...] = ("always", "never")
+RegionKind = Literal["map", "shift", "hold", "scan", "affine", "last"]
+Hoist = Literal["auto", "always", "never"]
+HOISTS: tuple[Hoist, ...] = ("auto", "always", "never")
+Emit = Literal["each", "last"]
+EMITS: tuple[Emit, ...] = ("each", "last")
+
+
+@dataclass(frozen=True)
+class Affine:
+    """How the state of an affine region goes on: ``gain * state + drive``.
+
+    Attributes:
+        gain: a parameter, a constant or a value computed once; None for 1.
+        drive: a value of any rate; None for 0.
+    """
+
+    gain: Value | None
+    drive: Value | None
 
 
 @dataclass(frozen=True)
@@ -40,6 +60,8 @@ class Region:
             such a value as its next.
         invariants: constants and values computed once that are read inside.
         outputs: values made inside that are needed outside; a scan stores them for every step.
+        finals: values made inside of which the last step alone is needed outside; they are stored once.
+        affine: how the state of an affine region goes on. Its nodes say the same, as a scan.
     """
 
     kind: RegionKind
@@ -48,6 +70,8 @@ class Region:
     inputs: tuple[Value, ...]
     invariants: tuple[Value, ...]
     outputs: tuple[Value, ...]
+    finals: tuple[Value, ...] = ()
+    affine: Affine | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +84,12 @@ class Plan:
         handed: the values that regions, outputs or states read and that are neither streams nor constants:
             parameters themselves and results of ``once``. The runtime hands them over ready.
         regions: the stream part.
-        hoist: ``"always"`` takes out of the loop whatever lies on no cycle; ``"never"`` keeps all in one scan.
+        hoist: ``"always"`` takes out of the loop whatever lies on no cycle; ``"never"`` keeps all in one scan;
+            ``"auto"`` has the regions of ``"always"``, and leaves it to the target to run :attr:`in_loop` in their
+            place where that is faster for the batch and the steps at hand.
         one_step: the plan runs one time step: one map region over the batch, the states read and returned.
+        emit: ``"each"``: outputs are emitted at each step; ``"last"``: at the last step only.
+        rule: how the target chooses under ``"auto"``, a sentence for :meth:`explain`.
     """
 
     graph: Graph
@@ -70,6 +98,15 @@ class Plan:
     regions: tuple[Region, ...]
     hoist: Hoist
     one_step: bool = False
+    emit: Emit = "each"
+    rule: str = ""
+
+    @cached_property
+    def in_loop(self) -> Plan:
+        """The same with everything in the loop; it takes the same values ready."""
+        from graphpool.plan.schedule import make_plan
+
+        return make_plan(self.graph, "never", emit=self.emit)
 
     @cached_property
     def rates(self) -> tuple[Rate, ...]:
@@ -98,3 +135,9 @@ class Plan:
         from graphpool.plan.explain import print_plan
 
         return print_plan(self)
+
+
+def handed_values(graph: Graph, rates: Sequence[Rate], regions: Iterable[Region]) -> tuple[Value, ...]:
+    """What regions, outputs and states read that is neither a stream nor a constant."""
+    read = {value for region in regions for value in region.invariants} | set(graph.roots())
+    return tuple(sorted(value for value in read if rates[value] is not Rate.STREAM and graph.nodes[value].op != CONST))

@@ -2,65 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from graphpool.errors import TargetError, format_error
-from graphpool.graph import CONST, LEAF_OPS, STATE, Graph, Value
+from graphpool.graph import LEAF_OPS, STATE, Graph, Value
+from graphpool.graph.cycles import time_graph
 from graphpool.graph.rates import Rate, infer_rates
+from graphpool.plan.affine import find_affine
 from graphpool.plan.causality import check_causality
 from graphpool.plan.checker import check_plan
-from graphpool.plan.plan import HOISTS, Hoist, Plan, Region, RegionKind
+from graphpool.plan.needs import Part, make_regions, split_last
+from graphpool.plan.plan import EMITS, HOISTS, Emit, Hoist, Plan, RegionKind, handed_values
 
 
-def make_plan(graph: Graph, hoist: Hoist = "always", *, one_step: bool = False) -> Plan:
+def make_plan(
+    graph: Graph,
+    hoist: Hoist = "always",
+    *,
+    one_step: bool = False,
+    emit: Emit = "each",
+    affine: bool = False,
+    rule: str = "",
+) -> Plan:
     """Plan a graph.
 
     Args:
         graph: a verified graph.
         hoist: see :class:`~graphpool.plan.plan.Plan`.
         one_step: plan a single time step, without any loop.
+        emit: see :class:`~graphpool.plan.plan.Plan`.
+        affine: whether the target may run affine regions without a loop; else they are scans.
+        rule: how the target chooses under ``hoist="auto"``.
 
     Raises:
-        TargetError: an unknown ``hoist``.
+        TargetError: an unknown ``hoist`` or ``emit``.
         CausalityError: a value depends on itself within one step.
         PlanError: the plan is not valid (a defect of the planner, never of a model).
     """
-    if hoist not in HOISTS:
-        raise TargetError(format_error(f"hoist={hoist!r}", hint=f"one of {', '.join(map(repr, HOISTS))}"))
+    for name, given, known in (("hoist", hoist, HOISTS), ("emit", emit, EMITS)):
+        if given not in known:
+            raise TargetError(format_error(f"{name}={given!r}", hint=f"one of {', '.join(map(repr, known))}"))
     check_causality(graph)
     rates = infer_rates(graph)
     stream = [
         value for value, node in enumerate(graph.nodes) if rates[value] is Rate.STREAM and node.op not in LEAF_OPS
     ]
     if one_step:
-        parts: list[tuple[RegionKind, list[Value], list[int]]] = [("map", stream, [])] if stream else []
+        parts = [Part("map", stream)] if stream else []
     elif hoist == "never":
         whole = bool(stream or graph.states)
-        parts = [("scan", stream, list(range(len(graph.states))))] if whole else []
+        parts = [Part("scan", stream, list(range(len(graph.states))))] if whole else []
     else:
-        parts = list(_partition(graph, rates))
-    regions = tuple(_region(graph, rates, *part) for part in parts)
+        parts = list(_partition(graph, rates, affine))
+    if emit == "last" and not one_step:
+        parts = split_last(graph, parts)
+    regions = make_regions(graph, rates, parts, emit="each" if one_step else emit)
     once = tuple(
         value for value, node in enumerate(graph.nodes) if rates[value] is not Rate.STREAM and node.op not in LEAF_OPS
     )
-    plan = Plan(graph, once, _handed(graph, rates, regions), regions, hoist, one_step)
+    plan = Plan(graph, once, handed_values(graph, rates, regions), regions, hoist, one_step, emit, rule)
     check_plan(plan)
     return plan
 
 
-def time_graph(graph: Graph) -> Any:
-    """The networkx graph of what needs what: operands to nodes, and next values to the states they become."""
-    import networkx
-
-    edges: Any = networkx.DiGraph()
-    edges.add_nodes_from(range(len(graph.nodes)))
-    edges.add_edges_from((arg, value) for value, node in enumerate(graph.nodes) for arg in node.args)
-    edges.add_edges_from((state.next, state.current) for state in graph.states)
-    return edges
-
-
-def _partition(graph: Graph, rates: tuple[Rate, ...]) -> Iterator[tuple[RegionKind, list[Value], list[int]]]:
+def _partition(graph: Graph, rates: tuple[Rate, ...], affine: bool) -> Iterator[Part]:
     """Components in topological order; maps that stand next to each other become one."""
     import networkx
 
@@ -80,22 +86,24 @@ def _partition(graph: Graph, rates: tuple[Rate, ...]) -> Iterator[tuple[RegionKi
             pending += nodes
             continue
         if pending:
-            yield "map", sorted(pending), []
+            yield Part("map", sorted(pending))
             pending = []
         states = sorted(place[value] for value in values if value in place)
-        yield _kind_of(graph, nodes, states, edges.has_edge(values[0], values[0])), nodes, states
+        found = find_affine(graph, rates, nodes, states) if affine else None
+        kind = "affine" if found else _kind_of(nodes, states, edges.has_edge(values[0], values[0]))
+        yield Part(kind, nodes, states, found)
     if pending:
-        yield "map", sorted(pending), []
+        yield Part("map", sorted(pending))
 
 
-def _kind_of(graph: Graph, nodes: list[Value], states: list[int], feeds_itself: bool) -> RegionKind:
+def _kind_of(nodes: list[Value], states: list[int], feeds_itself: bool) -> RegionKind:
     """How a component that holds states runs."""
     if nodes or len(states) > 1:
         return "scan"
     return "hold" if feeds_itself else "shift"
 
 
-def _maps_first(condensed: Any, members: dict[int, list[Value]], is_map: Any) -> Iterator[int]:
+def _maps_first(condensed: Any, members: dict[int, list[Value]], is_map: Callable[[int], bool]) -> Iterator[int]:
     """A topological order that takes every map that is ready before the next scan: fewer and larger regions."""
     import heapq
 
@@ -113,37 +121,3 @@ def _maps_first(condensed: Any, members: dict[int, list[Value]], is_map: Any) ->
             waiting[following] -= 1
             if waiting[following] == 0:
                 heapq.heappush(ready, key(following))
-
-
-def _region(graph: Graph, rates: tuple[Rate, ...], kind: RegionKind, nodes: list[Value], states: list[int]) -> Region:
-    carried = [graph.states[place] for place in states]
-    inside = set(nodes) | {state.current for state in carried}
-    read = _unique((*(arg for value in nodes for arg in graph.nodes[value].args), *(state.next for state in carried)))
-    outside_reads = set(_reads_outside(graph, set(nodes), set(states)))
-    return Region(
-        kind=kind,
-        nodes=tuple(nodes),
-        states=tuple(states),
-        inputs=tuple(value for value in read if value not in inside and rates[value] is Rate.STREAM),
-        invariants=tuple(value for value in read if rates[value] is not Rate.STREAM),
-        outputs=tuple(sorted(value for value in inside if value in outside_reads)),
-    )
-
-
-def _reads_outside(graph: Graph, nodes: set[Value], states: set[int]) -> Iterator[Value]:
-    """The values that something outside of the given nodes and states reads."""
-    for value, node in enumerate(graph.nodes):
-        if value not in nodes:
-            yield from node.args
-    yield from (output.value for output in graph.outputs)
-    yield from (record.value for record in graph.records)
-    yield from (state.next for place, state in enumerate(graph.states) if place not in states)
-
-
-def _handed(graph: Graph, rates: tuple[Rate, ...], regions: tuple[Region, ...]) -> tuple[Value, ...]:
-    read = {value for region in regions for value in region.invariants} | set(graph.roots())
-    return tuple(sorted(value for value in read if rates[value] is not Rate.STREAM and graph.nodes[value].op != CONST))
-
-
-def _unique(values: Iterable[Value]) -> tuple[Value, ...]:
-    return tuple(dict.fromkeys(values))

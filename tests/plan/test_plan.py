@@ -11,13 +11,13 @@ import pytest
 import graphpool
 from graphpool.errors import CausalityError, GraphError, PlanError, TargetError
 from graphpool.graph import Node, Origin
+from graphpool.graph.cycles import time_graph
 from graphpool.nn.combinators import Sequential
 from graphpool.nn.modules import LIF, Linear, Rate
 from graphpool.parameters import Parameter, State
 from graphpool.passes import EXACT, FLOAT32, run_passes
 from graphpool.plan import Rate as R
 from graphpool.plan import check_plan, compute_once, make_plan
-from graphpool.plan.schedule import time_graph
 from tests.golden.models import MODELS, Delayed, InPlace, Leaky, weights
 from tests.trace.stepping import module_of
 
@@ -154,7 +154,7 @@ def test_one_step_is_one_map_without_states():
 
 
 def test_an_unknown_hoist_is_refused():
-    with pytest.raises(TargetError, match=r"(?s)hoist='bogus'.*one of 'always', 'never'"):
+    with pytest.raises(TargetError, match=r"(?s)hoist='bogus'.*one of 'auto', 'always', 'never'"):
         make_plan(graph_of(Linear((3, 2))), hoist="bogus")
 
 
