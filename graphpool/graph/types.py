@@ -34,7 +34,7 @@ DTYPES |= {name: dtype for dtype, name in SHORT_NAMES.items()}
 
 def dtype_name(dtype: DType) -> str:
     """``f32`` for float32, and NumPy's own name for a dtype that no target runs."""
-    return SHORT_NAMES.get(dtype, dtype.name)
+    return SHORT_NAMES.get(dtype) or dtype.name
 
 
 def is_known(dtype: DType) -> bool:

@@ -20,7 +20,7 @@ from typing import ClassVar
 from graphpool.graph import LEAF_OPS, STATE, Graph, Node, State, Value
 from graphpool.graph.cycles import time_graph
 from graphpool.graph.rates import Rate, infer_rates
-from graphpool.ops.discrete import reaches_discrete
+from graphpool.ops.discrete import reaching_discrete
 from graphpool.passes.base import Note, Pass, PassResult
 from graphpool.passes.rewrite import Rewrite
 
@@ -50,11 +50,12 @@ class _Rewrite(Rewrite):
         self.on_cycle: set[Value] = set()
         self.forms: dict[Value, Form] = {}
         self.notes: list[Note] = []
+        jumping, states = reaching_discrete(graph), {state.current: state for state in graph.states}
         for cycle in _cycles(graph, rates):
-            state = next(state for state in graph.states if state.current in cycle)
+            state = states[next(value for value in cycle if value in states)]
             if not _is_affine(graph, rates, cycle, state):
                 continue
-            reason = _objection(graph, state)
+            reason = _objection(graph, state, jumping)
             if not reason:
                 self.chosen[state.next] = state
                 self.on_cycle |= cycle
@@ -99,9 +100,9 @@ def _is_affine(graph: Graph, rates: Sequence[Rate], cycle: Collection[Value], st
     return all(_keeps_form(node, rates, cycle) for node in nodes)
 
 
-def _objection(graph: Graph, state: State) -> str:
+def _objection(graph: Graph, state: State, jumping: Collection[Value]) -> str:
     """Why the step of an affine state is better left as it is, if it is."""
-    if reaches_discrete(graph, state.current):
+    if state.current in jumping:
         return "something discrete depends on it"
     size = graph.type(state.current).size
     return f"it has {size} channels, more than {CHANNELS}" if size > CHANNELS else ""

@@ -7,16 +7,24 @@ later one: a rounding error there would be a spike more or less. Integers are ex
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from graphpool.graph import Graph, Value
 from graphpool.graph.rates import Rate
-from graphpool.ops.discrete import reaches_discrete
 from graphpool.plan.plan import Affine
 
 
-def find_affine(graph: Graph, rates: Sequence[Rate], nodes: Sequence[Value], states: Sequence[int]) -> Affine | None:
-    """How the one state of a component goes on, if its nodes are ``gain * state + drive``, or a part of that."""
+def find_affine(
+    graph: Graph,
+    rates: Sequence[Rate],
+    jumping: Collection[Value],
+    nodes: Sequence[Value],
+    states: Sequence[int],
+) -> Affine | None:
+    """How the one state of a component goes on, if its nodes are ``gain * state + drive``, or a part of that.
+
+    ``jumping`` are the values that reach something discrete: see :mod:`graphpool.ops.discrete`.
+    """
     if len(states) != 1 or not 1 <= len(nodes) <= 2:
         return None
     state = graph.states[states[0]]
@@ -34,5 +42,5 @@ def find_affine(graph: Graph, rates: Sequence[Rate], nodes: Sequence[Value], sta
             return None
         current = value
     if node.type.dtype.kind == "f":
-        return None if reaches_discrete(graph, state.current) else Affine(gain, drive)
+        return None if state.current in jumping else Affine(gain, drive)
     return Affine(gain, drive) if gain is None else None

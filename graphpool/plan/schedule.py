@@ -9,6 +9,7 @@ from graphpool.errors import TargetError, format_error
 from graphpool.graph import LEAF_OPS, STATE, Graph, Value
 from graphpool.graph.cycles import time_graph
 from graphpool.graph.rates import Rate, infer_rates
+from graphpool.ops.discrete import reaching_discrete
 from graphpool.plan.affine import find_affine
 from graphpool.plan.causality import check_causality
 from graphpool.plan.checker import check_plan
@@ -74,6 +75,7 @@ def _partition(graph: Graph, rates: tuple[Rate, ...], affine: bool) -> Iterator[
     condensed = networkx.condensation(edges)
     members = {number: sorted(data["members"]) for number, data in condensed.nodes(data=True)}
     place = {state.current: number for number, state in enumerate(graph.states)}
+    jumping = reaching_discrete(graph) if affine else frozenset()
 
     def is_map(component: int) -> bool:
         return all(graph.nodes[value].op != STATE for value in members[component])
@@ -89,7 +91,7 @@ def _partition(graph: Graph, rates: tuple[Rate, ...], affine: bool) -> Iterator[
             yield Part("map", sorted(pending))
             pending = []
         states = sorted(place[value] for value in values if value in place)
-        found = find_affine(graph, rates, nodes, states) if affine else None
+        found = find_affine(graph, rates, jumping, nodes, states) if affine else None
         kind = "affine" if found else _kind_of(nodes, states, edges.has_edge(values[0], values[0]))
         yield Part(kind, nodes, states, found)
     if pending:

@@ -11,7 +11,7 @@ import pytest
 
 import graphpool
 from graphpool.graph import Graph
-from graphpool.passes import FLOAT32, Pass, PassResult, run_passes
+from graphpool.passes import AFFINE, FLOAT32, Pass, PassResult, run_passes
 from graphpool.plan import make_plan
 from tests.golden.models import MODELS
 
@@ -26,8 +26,8 @@ def text_of(name: str) -> str:
         change = str(result.graph) if result.changed else "(unchanged)"
         parts.append("\n".join([f"=== after {each.name}", *map(str, result.notes), change]))
 
-    final, _ = run_passes(graph, FLOAT32, [observe])
-    parts.append(f"=== plan\n{make_plan(final)}")
+    final, _ = run_passes(graph, (*AFFINE, *FLOAT32), [observe])
+    parts.append(f"=== plan\n{make_plan(final, affine=True)}")
     return "\n\n".join(parts) + "\n"
 
 
