@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import subprocess
 import sys
@@ -25,6 +26,12 @@ def recording() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def picture(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("picture")
 
 
 # --- the grasshopper ----------------------------------------------------------------------------------------
@@ -109,3 +116,10 @@ def test_a_case_by_hand(recording: Any) -> None:
 def test_a_rate_that_fills_every_window_has_no_factor(recording: Any) -> None:
     with pytest.raises(ValueError, match="fill every window"):
         recording.coincidence_factor(np.arange(300) / 300, [0.5], 1.0)
+
+
+def test_the_rate_of_a_regular_train_is_even_up_to_its_ends(picture: Any) -> None:
+    spikes = graphpool.TSEvent(np.arange(5e-3, 1, 10e-3), t_start=0.0, t_stop=1.0)
+    rate = picture.firing_rate(spikes, 1.0, "regular")
+    assert rate.t_stop == 1.0
+    np.testing.assert_allclose(rate.samples, 100, rtol=0.02)

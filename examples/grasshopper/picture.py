@@ -26,7 +26,7 @@ SMOOTHING = 50e-3
 def firing_rate(spikes: TSEvent, t_stop: float, name: str) -> TSContinuous:
     """Spikes per second over time, from 0 s on."""
     counts = spikes.raster(BIN, t_start=0.0, t_stop=t_stop, add_events=True)
-    rate = gaussian_filter1d(counts / BIN, SMOOTHING / BIN, axis=0, mode="nearest")
+    rate = gaussian_filter1d(counts / BIN, SMOOTHING / BIN, axis=0, mode="reflect")
     return TSContinuous.from_clocked(rate, BIN, name=name)
 
 
@@ -40,7 +40,7 @@ def draw(path: Path, recording: Recording, spikes: TSEvent, membrane: TSContinuo
         4, 1, figsize=(14, 9), height_ratios=(2, 1.5, 2.5, 1.5), layout="constrained"
     )
     for name, train, color in (("model", spikes, MODEL), ("cell", recording.spikes, CELL)):
-        firing_rate(train, sound.t_stop, name).plot(target=top, color=color, linewidth=1.2)
+        firing_rate(train, recording.sound.t_stop, name).plot(target=top, color=color, linewidth=1.2)
     top.set(title="", xlabel="", ylabel="firing rate\n(spikes per second)")
     top.legend(loc="lower right", frameon=False, ncols=2)
 
