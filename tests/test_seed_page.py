@@ -19,12 +19,9 @@ from graphpool.nn.modules import Linear, Rate
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "seed_page.py"
 
-# Arrays are written as their number of elements.
-RATE = "{ 'tau': array<%d>, 'bias': array<%d>, 'threshold': array<%d> }"
-PARAMETERS = (
-    "{ 'w_0': array<15>, 'w_1': array<35>, 'w_2': array<7>, 'neurons1': { '_module': "
-    f"{RATE % (5, 5, 5)} }}, 'neurons2': {{ '_module': {RATE % (7, 7, 7)} }} }}"
-)
+# Arrays are written as their number of elements, with the value that all elements have where they are equal.
+RATE = "{{ 'tau': array<{0} times 0.02>, 'bias': array<{0} times 0.0>, 'threshold': array<{0} times 0.0> }}"
+NEURONS = f"'neurons1': {{ '_module': {RATE.format(5)} }}, 'neurons2': {{ '_module': {RATE.format(7)} }}"
 WRAPPED = "TimedModuleWrapper with shape (4, 4) { RateJax '_module' with shape (4,) } with RateJax '_module' as module"
 NOISE = "Input: periodic TSContinuous object `White noise` from t=0.0 to 1000.0. Samples: 1000. Channels: 3"
 PRINTED = {
@@ -32,15 +29,15 @@ PRINTED = {
     " (1, 5) Rate '1_Rate' with shape (5,) } } with Sequential '_module' as module",
     "2": "",
     "3": "non-periodic TSContinuous object `Output samples` from t=0.0 to 1.0. Samples: 1000. Channels: 5",
-    "4": f"Parameters: {{ '_module': {{ '0_Linear': {{'weight': array<5>}}, '1_Rate': {RATE % (5, 5, 5)} }} }}"
+    "4": f"Parameters: {{ '_module': {{ '0_Linear': {{'weight': array<5>}}, '1_Rate': {RATE.format(5)} }} }}"
     " State: { '_module': { '0_Linear': {}, '1_Rate': {'x': array<5>} } }"
     " Simulation parameters: { 'dt': 0.001, '_module': { 'dt': 0.001, '0_Linear': {}, '1_Rate': {'dt': 0.001,"
     " 'noise_std': 0.0, 'act_fn': <function H_ReLU at 0x>} } } Time: 1.0",
     "5": "",
     "6": "ffwd_tmod_net with shape (3, 5, 7, 1) { TimedModuleWrapper 'neurons1' with shape (5, 5) { Rate '_module' with"
     " shape (5,) } TimedModuleWrapper 'neurons2' with shape (7, 7) { Rate '_module' with shape (7,) } }",
-    "7": PARAMETERS,
-    "8": f"Weights: {PARAMETERS}",
+    "7": f"{{ 'w_0': array<15 times 0.0>, 'w_1': array<35 times 0.0>, 'w_2': array<7 times 0.0>, {NEURONS} }}",
+    "8": f"Weights: {{ 'w_0': array<15>, 'w_1': array<35>, 'w_2': array<7>, {NEURONS} }}",
     "9": f"{NOISE} Output: non-periodic TSContinuous object `Output samples 'neurons2'` from t=0.0 to 1000.0. Samples:"
     " 1000. Channels: 1",
     "10": "",
@@ -64,11 +61,13 @@ def cells() -> dict[str, tuple[int, str]]:
 
 
 def counted(array: re.Match[str]) -> str:
-    return f"array<{len(re.findall(r'[-+.e0-9]+', array[1]))}>"
+    values = [float(number) for number in re.findall(r"[-+.e0-9]+", array[1])]
+    same = f" times {values[0]}" if set(values) == {values[0]} else ""
+    return f"array<{len(values)}{same}>"
 
 
 def normal(text: str) -> str:
-    """Spaces and brackets alike, arrays by their number of elements, addresses left out."""
+    """Spaces and brackets alike, arrays by their number of elements and the value they share, addresses left out."""
     text = re.sub(r"array\((.*?)\)", counted, text, flags=re.DOTALL)
     text = re.sub(r"0x[0-9a-f]+", "0x", text)
     text = re.sub(r",?\s+\}", " }", re.sub(r"\{\s+", "{ ", " ".join(text.split())))
