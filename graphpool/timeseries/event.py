@@ -231,7 +231,8 @@ class TSEvent(Events):
         """The events of a raster; :meth:`raster` with the same ``dt`` and ``t_start`` gives the same raster.
 
         Such a series knows its steps: moved in time, cut and joined with others of the same steps, it keeps its events
-        in them. Other events, and those from a file, move by sums of floats, which may take one from the edge of a bin.
+        in them, also when it is saved and loaded. Other events move by sums of floats, which may take one from the edge
+        of a bin.
 
         Args:
             raster: ``(T, N)``, or ``(T,)`` for one channel: numbers of events, without their fractions, or bools. An

@@ -1,18 +1,20 @@
 """Series in ``.npz`` files: written whole, read with suspicion.
 
 A file is a zip of ``.npy`` entries, as :func:`numpy.savez` writes it, without pickles. ``str_type``, ``name`` and
-``interp_kind`` are strings; ``units``, ``fill_value`` and ``clock`` (``[dt, origin]`` in seconds) are there where the
-series has them. Files that say the same three with the names of empty entries (``type_TSEvent``, ``name_spikes``,
-``interp_kind_linear``) are read as well.
+``interp_kind`` are strings; ``units``, ``fill_value`` and ``clock`` (``[dt, origin]`` in seconds; events lie at starts
+and middles of its steps) are there where the series has them. Files that say the same three with the names of empty
+entries (``type_TSEvent``, ``name_spikes``, ``interp_kind_linear``) are read as well.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from graphpool.archive import Archive, Array, write_whole
 from graphpool.errors import GraphpoolError, SeriesTypeError, TimeSeriesError, format_error
@@ -20,6 +22,7 @@ from graphpool.timeseries.base import UNNAMED, TimeSeries
 from graphpool.timeseries.clock import Clock
 from graphpool.timeseries.continuous import TSContinuous
 from graphpool.timeseries.event import TSEvent
+from graphpool.timeseries.rasters import CERTAIN, uncertainty
 from graphpool.timeseries.sampling import HOLD
 
 SUFFIX = ".npz"
@@ -27,10 +30,10 @@ MOST_CHANNELS = 2**32
 """No file has more, so that a short one cannot ask for a huge raster."""
 
 KINDS: dict[str, type[TSContinuous] | type[TSEvent]] = {"TSContinuous": TSContinuous, "TSEvent": TSEvent}
-SHARED_KEYS = ("str_type", "strType", "name", "times", "t_start", "t_stop", "periodic")
+SHARED_KEYS = ("str_type", "strType", "name", "times", "t_start", "t_stop", "periodic", "clock")
 EVENT_KEYS = ("channels", "num_channels")
 SWITCHES = ("approx_limit_times", "beyond_range_exception")
-CONTINUOUS_KEYS = ("samples", "interp_kind", "fill_value", "units", "clock", *SWITCHES)
+CONTINUOUS_KEYS = ("samples", "interp_kind", "fill_value", "units", *SWITCHES)
 NUMBERS = "iuf"
 
 Made = TypeVar("Made")
@@ -74,7 +77,12 @@ def _contents(series: Any) -> dict[str, Any]:
 
 
 def _event_contents(series: TSEvent) -> dict[str, Any]:
-    return {"channels": series.channels, "num_channels": np.int64(series.num_channels)}
+    contents: dict[str, Any] = {"channels": series.channels, "num_channels": np.int64(series.num_channels)}
+    clock = series._clock
+    # Steps that are the same but for rounding may have drifted apart in a long series that was joined.
+    if clock is not None and not _off_half_steps(clock, series).any():
+        contents["clock"] = _clock_contents(clock)
+    return contents
 
 
 def _continuous_contents(series: TSContinuous) -> dict[str, Any]:
@@ -88,8 +96,21 @@ def _continuous_contents(series: TSContinuous) -> dict[str, Any]:
     if series.units is not None:
         contents["units"] = _packed(str(series.units))
     if series.clock is not None:
-        contents["clock"] = np.array([series.clock.dt, series.clock.origin])
+        contents["clock"] = _clock_contents(series.clock)
     return contents
+
+
+def _clock_contents(clock: Clock) -> Array:
+    return np.array([clock.dt, clock.origin])
+
+
+def _off_half_steps(clock: Clock, series: TSEvent) -> npt.NDArray[np.bool_]:
+    """Which events are neither at the start nor in the middle of a step, as far as floats can tell."""
+    if not uncertainty(clock, series.t_stop) < CERTAIN:
+        return np.ones(len(series), dtype=np.bool_)
+    positions = Clock(clock.dt / 2, clock.origin).positions(series.times, series._label)
+    off: npt.NDArray[np.bool_] = positions != np.rint(positions)
+    return off
 
 
 def _packed(text: str) -> Any:
@@ -152,7 +173,9 @@ def _read_event(archive: Archive) -> TSEvent:
     if not 0 <= num_channels <= MOST_CHANNELS:
         raise archive.error(f"it declares {num_channels} channels", hint=f"0 to {MOST_CHANNELS}")
     fields = {"channels": channels.astype(np.int64, copy=False), "num_channels": num_channels}
-    return _made(archive, TSEvent, **fields, **_read_shared(archive))
+    series = _made(archive, TSEvent, **fields, **_read_shared(archive))
+    series._clock = _read_event_clock(archive, series)
+    return series
 
 
 def _read_continuous(archive: Archive) -> TSContinuous:
@@ -166,7 +189,7 @@ def _read_continuous(archive: Archive) -> TSContinuous:
     shared["interp_kind"] = "previous" if kind is None else int(kind) if is_order else kind
     shared["units"] = _text(archive, "units") if "units" in archive else None
     shared["fill_value"] = _read_fill(archive)
-    clock = _read_clock(archive, shared["times"])
+    clock = _read_sample_clock(archive, shared["times"])
     series = _made(archive, TSContinuous, samples=samples, **shared)
     for switch in SWITCHES:
         if switch in archive:
@@ -193,7 +216,7 @@ def _read_fill(archive: Archive) -> Any:
     return _text(archive, "fill_value") if fill.dtype.kind == "U" else float(fill) if not fill.ndim else fill
 
 
-def _read_clock(archive: Archive, times: Array) -> Clock | None:
+def _read_clock(archive: Archive) -> Clock | None:
     if "clock" not in archive:
         return None
     numbers = archive.read("clock", "f", 1)
@@ -202,7 +225,26 @@ def _read_clock(archive: Archive, times: Array) -> Clock | None:
             f"its clock is made of {len(numbers)} numbers", hint="a time step and an origin, in seconds"
         )
     dt, origin = numbers.astype(np.float64).tolist()
-    clock = _made(archive, Clock, dt=dt, origin=origin)
+    return _made(archive, Clock, dt=dt, origin=origin)
+
+
+def _read_event_clock(archive: Archive, series: TSEvent) -> Clock | None:
+    clock = _read_clock(archive)
+    if clock is None:
+        return None
+    off = _made(archive, _off_half_steps, clock=clock, series=series)
+    if off.any():
+        index = int(np.argmax(off))
+        steps = f"steps of {clock.dt} s from t={clock.origin} s on"
+        what = f"its clock has {steps}, event {index} is at t={series.times[index]} s"
+        raise archive.error(what, hint="events are at starts and middles of steps")
+    return clock
+
+
+def _read_sample_clock(archive: Archive, times: Array) -> Clock | None:
+    clock = _read_clock(archive)
+    if clock is None:
+        return None
     with np.errstate(over="ignore", invalid="ignore"):
         ticks = clock.times(0, len(times))
     if not np.array_equal(ticks, times):
@@ -212,9 +254,9 @@ def _read_clock(archive: Archive, times: Array) -> Clock | None:
     return clock
 
 
-def _made(archive: Archive, kind: type[Made], **fields: Any) -> Made:
+def _made(archive: Archive, make: Callable[..., Made], **fields: Any) -> Made:
     try:
-        return kind(**fields)
+        return make(**fields)
     except GraphpoolError as error:
         raise archive.error(str(error)) from error
 

@@ -131,6 +131,8 @@ WRONG_VALUES: list[tuple[str, Callable[[], TimeSeries], dict[str, Any], str]] = 
     ("huge clock", clocked, {"clock": npy([1e308, 0.0])}, r"step 1 at t=1e\+308 s"),
     ("tiny clock", clocked, {"clock": npy([5e-324, 0.0])}, "its times have"),
     ("one time off the clock", clocked, {"times": npy(np.arange(10) * 0.1)}, "its clock has step 3"),
+    ("clock of other events", spikes, {"clock": npy([0.3, 0.0])}, r"steps of 0\.3 s from t=0\.0 s on, event 0 is at"),
+    ("tiny clock of events", spikes, {"clock": npy([5e-324, 0.0])}, "steps of 5e-324 s"),
     ("no kind", ramp, {"str_type": None}, "it does not say what it holds"),
     ("unknown kind", ramp, {"str_type": npy("TSOther")}, "it holds a 'TSOther'"),
     ("kind is a number", ramp, {"str_type": npy(1)}, "it holds a '1'"),
