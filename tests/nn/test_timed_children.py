@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
-from graphpool import TSContinuous, TSEvent
+from graphpool import TSContinuous, TSEvent, compile
 from graphpool.errors import ClockError, ModuleError, SeriesTypeError, TimeSeriesError, TraceError
 from graphpool.nn.combinators import Sequential
 from graphpool.nn.modules import Module, Rate, TimedModule, TimedModuleWrapper
@@ -167,19 +168,24 @@ def test_nested_networks_follow_to_the_last() -> None:
 def wrong_inputs() -> dict[str, Any]:
     return {
         "ramp' ended at t=1.0 s": (ramp(), {}),
-        "neither an input nor a duration": (None, {}),
+        "neither an input nor a duration is given at t=1.0 s": (None, {}),
         "takes TSContinuous": (TSEvent([0.1], t_stop=2.0, name="spikes"), {}),
         "'wide' has 2 channels at t=1.0 s, the module takes 3": (
             TSContinuous.from_clocked(np.zeros((20, 2)), 0.1, name="wide"), {}),
         "'ramp'": (ramp(), {"duration": 0.5}),
-        "an input array of shape": (np.zeros((2, 10, 3)), {}),
+        "an input array of shape (2, 10, 3) and dtype float64 at t=1.0 s": (np.zeros((2, 10, 3)), {}),
         "one input": ({"x": RAMP}, {}),
         "dtype <U1": (["a", "b"], {}),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("message", list(wrong_inputs()))
-@pytest.mark.parametrize("make", [Network, lambda: Accumulate().timed(), Raster])
+@pytest.mark.parametrize(
+    "make",
+    [Network, lambda: Accumulate().timed(), Raster]
+    + [partial(lambda target: compile(Accumulate(), target).timed(), target) for target in ("numpy", "jax", "onnx")],
+    ids=["network", "wrapper", "raster", "numpy", "jax", "onnx"],
+)
 def test_bad_input_changes_neither_clock_nor_state(message: str, make: Any) -> None:
     module = make()
     module(ramp())

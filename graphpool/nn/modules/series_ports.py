@@ -76,7 +76,8 @@ class SeriesPorts(Timekeeper):
         elif self._span is not None:
             steps = self._rest_of(self._span)
         else:
-            raise self._span_refused("neither an input nor a duration is given", "give one: duration=1.0, in seconds")
+            what = f"neither an input nor a duration is given at t={self.t} s"
+            raise self._span_refused(what, "give one: duration=1.0, in seconds")
         if self._span is not None and self._timestep + steps > self._span[1]:
             until = self._clock.time(self._span[1])
             what = f"{steps} steps from t={self.t} s go beyond t={until} s, where the module that holds it stops"
@@ -123,7 +124,7 @@ class SeriesPorts(Timekeeper):
         if array.ndim == 3 and array.shape[0] == 1:
             array = array[0]
         if array.dtype.kind not in "biuf" or array.ndim not in (1, 2):
-            what = f"an input array of shape {array.shape} and dtype {array.dtype}"
+            what = f"an input array of shape {array.shape} and dtype {array.dtype} at t={self.t} s"
             hint = f"give a {self.input_type.__name__}, or numbers of shape (T, N), one row a step"
             raise SeriesTypeError(format_error(what, where=self.full_name, hint=hint))
         return self._made(self.input_type, array, name=INPUT_ARRAY), len(array)
