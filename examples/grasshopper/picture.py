@@ -41,7 +41,7 @@ def draw(path: Path, recording: Recording, spikes: TSEvent, membrane: TSContinuo
     )
     for name, train, color in (("model", spikes, MODEL), ("cell", recording.spikes, CELL)):
         firing_rate(train, recording.sound.t_stop, name).plot(target=top, color=color, linewidth=1.2)
-    top.set(title="", xlabel="", ylabel="firing rate\n(spikes per second)")
+    top.set(title="", xlabel="", ylabel="firing rate\n(spikes per second)", xlim=(0.0, recording.sound.t_stop))
     top.legend(loc="lower right", frameon=False, ncols=2)
 
     start, stop = TELLING_SECOND if sound.t_stop > TELLING_SECOND[1] else (sound.t_start, sound.t_stop)
