@@ -31,6 +31,10 @@ What is not here is a `TraceError` that names the function and your line. Every 
 An index may be traced, as in `self.buffer[self.position] = x` and `self.table[i]`. NumPy raises where one is out of
 range; a compiled program cannot, so there it goes to the nearest end of its axis, alike on every target. A table that
 a traced index reads is a `Parameter`. `np.median` takes up to three elements, `np.einsum` runs as matrix products.
+
+Every ufunc of two operands has its `outer`; `np.add`, `np.multiply`, `np.maximum`, `np.minimum`, `np.logical_and` and
+`np.logical_or` have `reduce`, the first two `accumulate`. A traced array is no `np.ndarray`, and a traced scalar no
+`np.generic`: code that asks with `isinstance` or `np.isscalar` gets another answer than in plain NumPy.
 """
 
 

@@ -32,7 +32,9 @@ def apply_function(
     lowering = FUNCTIONS.get(function)
     name = f"{getattr(function, '__module__', 'np').replace('numpy', 'np')}.{function.__name__}"
     if lowering is None:
-        recorder.fail(f"{name} cannot be traced", hint=hint_for(function.__name__))
+        plain = getattr(np, function.__name__, None)
+        instead = f"np.{function.__name__}" if plain in FUNCTIONS or plain is np.matmul else None
+        recorder.fail(f"{name} cannot be traced", hint=instead or hint_for(function.__name__))
     try:
         return lowering(recorder, *args, **kwargs)
     except TypeError as error:

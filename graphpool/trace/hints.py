@@ -7,8 +7,14 @@ ORDER = (
     "no target sorts: take the extreme with max and argmax, rank with (x[:, None] > x).sum(axis=1), or median of up to "
     "three elements with np.median"
 )
-COUNT = "how many elements it gives is not known while tracing: keep the whole array and a mask, np.where(mask, x, 0)"
-SOLVE = "no target solves linear systems: precompute the inverse outside of the step as a Parameter, then use @"
+COUNT = (
+    "how many elements it gives is not known while tracing: keep the whole array and a mask, np.where(mask, x, 0), or "
+    "write under the mask itself, x[mask] = 0"
+)
+SOLVE = (
+    "no target solves linear systems: precompute the inverse outside of the step as a Parameter, then use @; where the "
+    "matrix changes, write the inverse of a small one by its elements"
+)
 SPECTRUM = "multiply by the matrix of the transform: np.fft.fft(np.eye(n)), its real and imaginary part as constants"
 CHAINED = "compare and choose with np.where"
 PYTHON = "keep it as an array; show it with self.record(name, value)"
@@ -24,9 +30,7 @@ HINTS: dict[str, str] = {
     **dict.fromkeys(("eig", "eigh", "eigvals", "eigvalsh", "svd", "svdvals", "matrix_rank", "cond"), OUTSIDE),
     **dict.fromkeys(("det", "slogdet"), "write the determinant of a small matrix by its elements, m[0, 0] * m[1, 1]"),
     **dict.fromkeys(("fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "hfft", "ihfft"), SPECTRUM),
-    **dict.fromkeys(
-        ("histogram", "histogram2d", "bincount", "digitize"), "count with (x[:, None] == bins).sum(axis=0)"
-    ),
+    **dict.fromkeys(("histogram", "histogram2d", "bincount"), "count with (x[:, None] == bins).sum(axis=0)"),
     **dict.fromkeys(("tolist", "item", "tobytes", "tofile", "dump", "dumps"), PYTHON),
     **dict.fromkeys(("array2string", "array_repr", "array_str", "save", "savez", "savetxt"), PYTHON),
     **dict.fromkeys(("linspace", "geomspace", "logspace", "meshgrid", "vander"), OUTSIDE),
@@ -35,12 +39,24 @@ HINTS: dict[str, str] = {
     **dict.fromkeys(
         ("cov", "corrcoef"), "centre the rows, then multiply: c = x - x.mean(axis=1, keepdims=True); c @ c.T"
     ),
-    **dict.fromkeys(("nansum", "nanmean", "nanmax", "nanmin", "nanstd", "nanvar"), "np.where(np.isnan(x), 0, x) first"),
-    **dict.fromkeys(("nanprod", "nancumsum", "nanargmax", "nanargmin"), "np.where(np.isnan(x), 0, x) first"),
+    **dict.fromkeys(("nansum", "nancumsum"), "np.where(np.isnan(x), 0, x) first"),
+    **dict.fromkeys(("nanmax", "nanargmax"), "np.where(np.isnan(x), -np.inf, x) first"),
+    **dict.fromkeys(("nanmin", "nanargmin"), "np.where(np.isnan(x), np.inf, x) first"),
+    **dict.fromkeys(("nanstd", "nanvar"), "the mean of squared differences, np.mean(..., where=~np.isnan(x))"),
+    **dict.fromkeys(("nancumprod", "nanprod"), "np.where(np.isnan(x), 1, x) first"),
+    **dict.fromkeys(("vector_norm", "matrix_norm"), "np.linalg.norm"),
     **dict.fromkeys(("vectorize", "apply_along_axis", "apply_over_axes"), "write it on whole arrays"),
     **dict.fromkeys(("putmask", "place"), "x[mask] = values, or np.where(mask, values, x)"),
     **dict.fromkeys(("put", "itemset"), "x[index] = value"),
     **dict.fromkeys(("polyfit", "roots", "poly"), OUTSIDE),
+    "nanmean": "np.mean(x, where=~np.isnan(x))",
+    "rollaxis": "np.moveaxis",
+    "diagflat": "np.diag(np.ravel(x))",
+    "cumulative_sum": "np.cumsum",
+    "cumulative_prod": "np.cumprod",
+    "vecdot": "(a * b).sum(axis=-1)",
+    "angle": "np.arctan2(imaginary, real)",
+    "flat": "x.reshape(-1) to read, x[index] = value to write",
     "matrix_power": "write the products: m @ m @ m",
     "multi_dot": "write the products: a @ b @ c",
     "gradient": "np.diff, or differences of slices",

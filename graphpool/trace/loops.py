@@ -103,13 +103,21 @@ def _degrees(recorder: Recorder, args: list[Value], dtype: DType) -> Value:
     return recorder.emit("mul", [args[0], recorder.constant(factor)])
 
 
+def _matmul(recorder: Recorder, args: list[Value], dtype: DType) -> Value:
+    """Of bools: whether any pair is true, found by counting them."""
+    if dtype != BOOL:
+        return recorder.emit("matmul", args)
+    count = recorder.emit("matmul", [recorder.cast(arg, INT32) for arg in args])
+    return recorder.emit("not_equal", [count, recorder.constant(0, INT32)])
+
+
 COMPOSED: dict[np.ufunc, Lowering] = {
     np.square: _square,
     np.reciprocal: _reciprocal,
     np.positive: _same,
     np.conjugate: _same,
     np.fabs: _row("abs"),
-    np.matmul: _row("matmul"),
+    np.matmul: _matmul,
     np.float_power: _row("pow"),
     np.deg2rad: _radians,
     np.radians: _radians,

@@ -48,6 +48,11 @@ lowers(np.ones_like)(lambda recorder, a, *args, **kwargs: _full_like(recorder, a
 lowers(np.empty_like)(lambda recorder, a, *args, **kwargs: _full_like(recorder, a, 0, *args, **kwargs))
 
 
+@lowers(np.astype)
+def _astype(recorder: Recorder, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    return as_tracer(recorder, x).astype(dtype, copy=copy)
+
+
 @lowers(np.copy)
 def _copy(recorder: Recorder, a: Any, order: str = "K", subok: bool = False) -> Tracer:
     tracer = as_tracer(recorder, a)

@@ -104,12 +104,13 @@ def _check_rank(recorder: Recorder, item: MaskedTracer, rank: int) -> None:
 
 
 def as_mask(recorder: Recorder, key: Any) -> Value | None:
-    """The mask that an index is, or None if it is another kind of index."""
-    if isinstance(key, Tracer):
-        return key.value if key.dtype == BOOL else None
-    if isinstance(key, (list, np.ndarray)) and np.asarray(key).dtype == BOOL:
-        return recorder.constant(np.asarray(key))
-    return None
+    """The traced mask that an index is, or None if it is another kind of index.
+
+    How many elements a constant mask selects is known: it is an index of integers.
+    """
+    if isinstance(key, np.ndarray) and key.dtype == BOOL and not key.ndim:
+        return recorder.constant(key)
+    return key.value if isinstance(key, Tracer) and key.dtype == BOOL else None
 
 
 def _whole_mask(recorder: Recorder, mask: Value, array: Tracer) -> Value:

@@ -95,7 +95,7 @@ def _pad(recorder: Recorder, array: Any, pad_width: Any, mode: Any = "constant",
     tracer = as_tracer(recorder, array)
     if mode not in MODES:
         recorder.fail(f"np.pad with mode={mode!r}", hint=f"one of {', '.join(MODES)}, or np.concatenate")
-    if any(isinstance(item, Tracer) for item in np.ravel(np.asarray(_flat(options), dtype=object))):
+    if any(isinstance(item, Tracer) for item in _flat(list(options.values()))):
         recorder.fail("np.pad with traced values", hint="use np.concatenate")
     if mode != "constant":
         return _relabelled(recorder, tracer, np.pad(_labels(tracer), pad_width, mode, **options))
@@ -107,11 +107,9 @@ def _pad(recorder: Recorder, array: Any, pad_width: Any, mode: Any = "constant",
     return result
 
 
-def _flat(options: dict[str, Any]) -> list[Any]:
-    found: list[Any] = []
-    for item in options.values():
-        found += item if isinstance(item, (list, tuple)) else [item]
-    return found
+def _flat(items: Any) -> list[Any]:
+    """The items of nested lists and tuples."""
+    return [one for item in items for one in (_flat(item) if isinstance(item, (list, tuple)) else [item])]
 
 
 # --- positions -------------------------------------------------------------------------------------------------------

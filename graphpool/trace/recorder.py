@@ -18,12 +18,12 @@ from graphpool.ops import infer_type
 from graphpool.trace.source import calling_origin
 
 REFUSED_KINDS = {
-    "c": "complex",
-    "O": "object",
-    "U": "string",
-    "S": "bytes",
-    "M": "datetime",
-    "m": "timedelta",
+    "c": "a complex",
+    "O": "an object",
+    "U": "a string",
+    "S": "a bytes",
+    "M": "a datetime",
+    "m": "a timedelta",
 }
 
 
@@ -120,7 +120,7 @@ class Recorder:
         array = np.asarray(item, dtype=dtype)
         if array.dtype.kind in REFUSED_KINDS:
             kind = REFUSED_KINDS[array.dtype.kind]
-            self.fail(f"a {kind} array cannot be part of a graph: {array!r}", hint="use numbers or bools")
+            self.fail(f"{kind} array cannot be part of a graph: {array!r}", hint="use numbers or bools")
         return self.builder.constant(array)
 
     def cast(self, value: Value, dtype: DType) -> Value:

@@ -19,7 +19,8 @@ from graphpool.trace.ufuncs import deliver
 def _where(recorder: Recorder, condition: Any, x: Any = None, y: Any = None) -> Tracer:
     if x is None or y is None:
         recorder.fail(
-            "np.where(condition) alone: how many it finds is not known while tracing", hint="give both values"
+            "np.where(condition) alone: how many it finds is not known while tracing",
+            hint="index with the condition itself, x[x > 1] = 0, or give both values",
         )
     mask = recorder.cast(operand_value(recorder, condition), BOOL)
     args = promoted(recorder, [x, y], weak=True)
@@ -41,11 +42,19 @@ def _clip(recorder: Recorder, a: Any, a_min: Any = None, a_max: Any = None, out:
     return CLIP(a, low, high, **kwargs)
 
 
-@lowers(np.round)
+@lowers(np.round, np.around)
 def _round(recorder: Recorder, a: Any, decimals: int = 0, out: Any = None) -> Any:
-    if decimals != 0:
-        recorder.fail(f"np.round with decimals={decimals}", hint="scale before and after: np.round(x * 100) / 100")
-    return np.rint(a, out=out) if as_tracer(recorder, a).dtype.kind == "f" else np.positive(a, out=out)
+    """As NumPy does: scaled by a power of ten, rounded, and scaled back."""
+    tracer = as_tracer(recorder, a)
+    if tracer.dtype.kind != "f":
+        if decimals < 0:
+            recorder.fail(f"np.round of integers with decimals={decimals}", hint="x.astype(float) first")
+        return np.positive(tracer, out=out)
+    if decimals == 0:
+        return np.rint(tracer, out=out)
+    scale, there, back = 10.0 ** abs(decimals), np.multiply, np.divide
+    there, back = (there, back) if decimals > 0 else (back, there)
+    return back(np.rint(there(tracer, scale)), scale, out=out)
 
 
 @lowers(np.select)
@@ -116,6 +125,20 @@ def _searchsorted(recorder: Recorder, a: Any, v: Any, side: str = "left", sorter
         before = before | (missing & (table == table) if side == "left" else missing)
     count: Any = np.sum(before, axis=-1, dtype=np.int64)
     return Tracer.of(recorder, count.value)
+
+
+@lowers(np.digitize)
+def _digitize(recorder: Recorder, x: Any, bins: Any, right: bool = False) -> Any:
+    """Whether the edges rise or fall must be known."""
+    if isinstance(bins, Tracer):
+        recorder.fail("np.digitize with traced edges", hint="of edges that rise, np.searchsorted(edges, x, 'right')")
+    edges, side = np.asarray(bins), "left" if right else "right"
+    steps = np.diff(edges)
+    if edges.ndim != 1 or not ((steps >= 0).all() or (steps <= 0).all()):
+        recorder.fail("np.digitize with edges that neither rise nor fall", hint="sort them outside of the step")
+    if (steps < 0).any():
+        return edges.size - _searchsorted(recorder, edges[::-1], x, side)
+    return _searchsorted(recorder, edges, x, side)
 
 
 @lowers(np.interp)

@@ -18,6 +18,9 @@ from graphpool.graph import Origin
 
 PACKAGE = Path(__file__).resolve().parent.parent
 NUMPY = Path(np.__file__).resolve().parent
+LIBRARIES = (NUMPY, NUMPY.parent / "scipy")
+"""What a step calls: the line that is shown is the call."""
+
 STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"]).resolve()
 STEPS = (PACKAGE / "nn" / "modules", PACKAGE / "nn" / "combinators")
 """Folders of the package that hold steps: their lines are shown like a user's own."""
@@ -31,9 +34,9 @@ def _is_model_code(filename: str) -> bool:
     path = Path(filename)
     if path.parent in STEPS:
         return path.name not in MACHINERY
-    if path.is_relative_to(STANDARD_LIBRARY):
-        return "site-packages" in path.parts and not path.is_relative_to(NUMPY) and not path.is_relative_to(PACKAGE)
-    return not (path.is_relative_to(PACKAGE) or path.is_relative_to(NUMPY) or filename.startswith("<frozen"))
+    if any(path.is_relative_to(folder) for folder in (PACKAGE, *LIBRARIES)) or filename.startswith("<frozen"):
+        return False
+    return not path.is_relative_to(STANDARD_LIBRARY) or "site-packages" in path.parts
 
 
 @cache

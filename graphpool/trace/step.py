@@ -15,6 +15,7 @@ from graphpool.graph.types import FLOAT64, INT64, DType, Shape
 from graphpool.nested import join_path
 from graphpool.parameters import Parameter, SimulationParameter, State, active_trace, read_shape
 from graphpool.trace.guards import Guards
+from graphpool.trace.masks import HINT as MASK_HINT
 from graphpool.trace.masks import MaskedTracer
 from graphpool.trace.probes import ModuleOutputs, check_probes, matches, read_probes
 from graphpool.trace.recorder import Recorder
@@ -180,8 +181,10 @@ class _StepTrace:
         for number, item in enumerate(result if several else [result]):
             if item is None or isinstance(item, (dict, tuple, MaskedTracer)):
                 inside = " inside a tuple" if several else ""
-                what = "nothing" if item is None else f"a {type(item).__name__}"
-                recorder.fail(f"step returns {what}{inside}", hint="return an array, or a tuple of arrays")
+                masked = isinstance(item, MaskedTracer)
+                what = "nothing" if item is None else "a masked value" if masked else f"a {type(item).__name__}"
+                hint = MASK_HINT if masked else "return an array, or a tuple of arrays"
+                recorder.fail(f"step returns {what}{inside}", hint=hint)
             builder.output(f"output.{number}" if several else "output", operand_value(recorder, item), kind)
         for current, handle in self._currents.values():
             builder.set_next(current, self._handles[handle].value)

@@ -22,7 +22,7 @@ from graphpool.trace.storage import Cell, IndexView, Storage
 PLAIN_ARRAY_HINT = (
     "a plain NumPy array or Python number cannot hold a traced value: join values with np.stack or np.concatenate, "
     "make buffers with np.zeros_like, change dtypes with .astype, hold a table that a traced index reads in a "
-    "Parameter, and use np functions rather than math"
+    "Parameter, and use np functions rather than math, graphpool.functional rather than scipy's softmax"
 )
 
 
@@ -210,7 +210,13 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
         self._refuse("a traced value is not a Python float yet", PLAIN_ARRAY_HINT)
 
     def __int__(self) -> int:
-        self._refuse("a traced value is not a Python int yet", PLAIN_ARRAY_HINT)
+        self._refuse(
+            "a traced value is not a Python int yet",
+            "an index may be traced as it is, an array of integers: i = i.astype(np.int64)",
+        )
+
+    def __round__(self, decimals: int | None = None) -> Any:
+        self._refuse("a traced value is not rounded by Python", "use np.round(x), and .astype(np.int64) for integers")
 
     def __complex__(self) -> complex:
         self._refuse("a traced value is not a Python complex yet", PLAIN_ARRAY_HINT)

@@ -9,7 +9,6 @@ import numpy as np
 
 from graphpool.graph import Value
 from graphpool.graph.types import BOOL, FLOAT64, Array, DType
-from graphpool.ops.reduction import UFUNC_REDUCTIONS
 from graphpool.trace.loops import LOGICAL, check_known, emit_loop, name_of
 from graphpool.trace.recorder import Recorder
 from graphpool.trace.tracer import Tracer, elementwise_shadow, operand_value, shadow_of
@@ -20,13 +19,12 @@ def apply_ufunc(
 ) -> Any:
     """What ``Tracer.__array_ufunc__`` does."""
     from graphpool.trace.masks import MaskedTracer
+    from graphpool.trace.ufunc_methods import apply_method
 
     if any(isinstance(item, MaskedTracer) for item in inputs):
         return NotImplemented
-    if method == "reduce":
-        return _apply_reduce(recorder, ufunc, inputs, kwargs)
     if method != "__call__":
-        recorder.fail(f"{name_of(ufunc)}.{method} cannot be traced", hint="write it with plain ufuncs")
+        return apply_method(recorder, ufunc, method, inputs, kwargs)
     out = kwargs.pop("out", None)
     where = kwargs.pop("where", True)
     unknown = [name for name in kwargs if name not in ("dtype", "casting")]
@@ -132,16 +130,6 @@ def _operand(recorder: Recorder, item: Any, weak: DType | None, dtype: DType) ->
     except OverflowError as error:
         recorder.fail(f"the number {item} does not fit into {dtype}", cause=error)
     return recorder.cast(value, dtype)
-
-
-def _apply_reduce(recorder: Recorder, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    from graphpool.trace.reductions import reduce_array
-
-    name = UFUNC_REDUCTIONS.get(ufunc)
-    if name is None:
-        recorder.fail(f"{name_of(ufunc)}.reduce cannot be traced")
-    options = {"axis": 0, **kwargs}
-    return reduce_array(recorder, name, inputs[0], **options)
 
 
 def apply_op(recorder: Recorder, op: str, args: tuple[Any, ...], attrs: dict[str, Any]) -> Tracer:

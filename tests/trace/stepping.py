@@ -55,6 +55,11 @@ class Cases:
         return register
 
 
+def said(error: BaseException) -> str:
+    """A message without the lines of source that it shows, which may quote what a test expects."""
+    return "\n".join(line for line in str(error).splitlines() if ".py:" not in line)
+
+
 def flat_states(module: Any) -> dict[str, Array]:
     """Copies of all states by dotted path."""
     return {name: np.array(value) for name, value in flatten(module.state())}

@@ -34,8 +34,24 @@ def constant_arrays(self, x):
     return (
         x[[0, 2, 1]], x[np.array([0, -1])], x[np.array([[0, 1], [2, 2]])], m[[0, 2]], m[:, [3, 0]], m[[0, 2], [1, -1]],
         m[[[0], [2]], [0, 1]], m[1, [0, 2]], m[[0, 2], 1:], m[None, [0, 1], ..., 0], x[[]], m[..., np.array(1)],
-        m[np.array([True, False, True]), 1], m[:, np.array([True, False, True, True])],
+        m[np.array([True, False, True]), 1], m[:, np.array([True, False, True, True])], x[[True, False, True]].sum(),
+        m[m.shape[0] * [False]], m[np.eye(3, 4, dtype=bool)], x[np.zeros(3, bool)].size, x[[True, False, False]] + x,
     )  # fmt: skip
+
+
+@case(v=V, m=M)
+def constant_masks_are_written(self, x):
+    some, square = np.array([True, False, True]), np.eye(3, 4, dtype=bool)
+    v, m = self.v, self.m
+    v[some] += x[:2]
+    v[~some] = x[~some] * 2
+    v[~(some | ~some)] = 7
+    m[square] = x
+    m[~square] *= 0.5
+    m[some] -= m[[1]]
+    m[[False, True, False]] = v[:1]
+    np.negative(v[some], out=v[some])
+    return v, m
 
 
 @case(c=CUBE)

@@ -44,6 +44,29 @@ def products_and_running_sums(self, x):
 
 
 @case(m=M, n=N, f=SINGLE)
+def parts_and_beginnings(self, x):
+    high, m, n = x > 0, self.m, self.n
+    return (
+        np.sum(x, where=high), np.sum(m, axis=1, where=high[:, None]), np.sum(m, where=[True, False, True, True]),
+        np.prod(x, where=high), np.any(m > 1, axis=0, where=high[:, None]), np.all(x > 1, where=high), x.sum(initial=2),
+        np.mean(m, where=m < 2.5), np.mean(m, axis=0, where=[[True], [False], [True]], keepdims=True),
+        np.mean(n, where=n > 0), np.mean(self.f, where=self.f > 0), np.max(x, where=high, initial=-1),
+        np.min(n, initial=1), np.max(high, initial=False), np.sum(n, initial=x.size, where=high),
+        np.add.reduce(m, where=high[:, None], initial=1.0), m.max(axis=1, initial=x[0]), np.amax(m, 0), np.amin(x),
+    )  # fmt: skip
+
+
+@case(m=M, n=N, f=SINGLE)
+def methods_of_ufuncs(self, x):
+    return (
+        np.subtract.outer(x, [1, 2]), np.multiply.outer(self.m, x), np.less.outer(x, 1), np.add.outer(self.n, self.f),
+        np.add.accumulate(self.m), np.add.accumulate(x > 0), np.multiply.accumulate(self.m, axis=1),
+        np.round(x / 4, 1), x.round(2), np.around(self.m * 100, -1), np.round(self.f / 4, 1), np.round(self.n, 2),
+        np.dot(x > 0, x > 1), np.outer(x > 0, x > 1) @ (x > -1), np.astype(x, np.int32),
+    )  # fmt: skip
+
+
+@case(m=M, n=N, f=SINGLE)
 def spreads(self, x):
     quarter = np.round(self.m * 0 + x[0])
     return (
@@ -195,7 +218,8 @@ def tables(self, x):
         np.interp(x, points, heights), np.interp(x[0], points, heights),
         np.interp(x, points, heights, left=-5, right=9), np.interp(odd, points, heights), np.interp(x, [0.5], [2.0]),
         np.interp(self.m, points, heights), np.interp(x, points, np.array([np.inf, 0, 1])),
-        np.searchsorted(self.m[0], x),
+        np.searchsorted(self.m[0], x), np.digitize(x, [-1, 0, 0, 1]), np.digitize(x[0], [1, 0, -1]),
+        np.digitize(self.m, [1, 0], right=True), np.digitize(odd, [-1, 1], right=True),
     )  # fmt: skip
 
 

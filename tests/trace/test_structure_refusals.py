@@ -11,12 +11,14 @@ from graphpool.ops import OPS
 from graphpool.parameters import State
 from graphpool.trace import FUNCTIONS, METHODS
 from graphpool.trace.hints import HINTS
-from tests.trace.stepping import module_of
+from tests.trace.stepping import module_of, said
 
 M = State(np.zeros((2, 3)))
 
 
 def message_of(function):
+    """What is said of it, beside a line of this file."""
+
     def step(self, x):
         function(x, self.m)
         return x
@@ -24,7 +26,7 @@ def message_of(function):
     with pytest.raises(TraceError) as caught:
         graphpool.trace(module_of(step, m=M))
     assert "tests/trace/test_structure_refusals.py:" in str(caught.value)
-    return str(caught.value)
+    return said(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,9 @@ def message_of(function):
         (lambda x, m: np.convolve(x, x, "none"), "mode='none'", "'same'"),
         (lambda x, m: np.pad(x, 1, "mean"), "np.pad with mode='mean'", "np.concatenate"),
         (lambda x, m: np.pad(x, 1, constant_values=x[0]), "np.pad with traced values", "np.concatenate"),
+        (lambda x, m: np.pad(x, 1, constant_values=((0, x[0]),)), "np.pad with traced values", "np.concatenate"),
+        (lambda x, m: np.linalg.trace(m), "np.linalg.trace cannot be traced", "np.trace"),
+        (lambda x, m: np.nanmax(x), "np.nanmax cannot be traced", "-np.inf"),
         (lambda x, m: np.take(x, 3), "index 3 is out of bounds", ""),
         (lambda x, m: np.take(x, [0], mode="none"), "np.take with mode='none'", "'wrap'"),
         (lambda x, m: np.take_along_axis(m, np.array([0]), 1), "indices of 1 axes for an array of 2", "same axes"),
