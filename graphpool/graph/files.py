@@ -142,8 +142,9 @@ def _read(archive: Archive, infer: Infer) -> Model:
 
 def _read_header(archive: Archive) -> tuple[dict[str, str], dict[str, str]]:
     """How the model was compiled, and the families."""
+    content = archive.read_bytes(HEADER, LARGEST_HEADER)
     try:
-        header = json.loads(archive.read_bytes(HEADER, LARGEST_HEADER))
+        header = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise archive.error(f"{HEADER!r} is no JSON: {type(error).__name__}: {str(error)[:200]}") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:

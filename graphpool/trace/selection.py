@@ -52,9 +52,10 @@ def _round(recorder: Recorder, a: Any, decimals: int = 0, out: Any = None) -> An
         return np.positive(tracer, out=out)
     if decimals == 0:
         return np.rint(tracer, out=out)
-    scale, there, back = 10.0 ** abs(decimals), np.multiply, np.divide
-    there, back = (there, back) if decimals > 0 else (back, there)
-    return back(np.rint(there(tracer, scale)), scale, out=out)
+    scale = 10.0 ** abs(decimals)
+    if decimals > 0:
+        return np.divide(np.rint(np.multiply(tracer, scale)), scale, out=out)
+    return np.multiply(np.rint(np.divide(tracer, scale)), scale, out=out)
 
 
 @lowers(np.select)

@@ -8,12 +8,14 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+import graphpool
 from graphpool.errors import PassError
 from graphpool.graph import CONST, GraphBuilder, Literal, Origin, TensorType
 from graphpool.graph.types import BOOL, FLOAT32, FLOAT64, INT32, INT64
 from graphpool.ops import infer_type
 from graphpool.passes import EXACT, PIPELINES, Note, Pass, PassResult, run_passes
 from graphpool.passes import FLOAT32 as TO_FLOAT32
+from graphpool.passes import fold as folding
 from graphpool.passes.cse import CommonSubexpressions
 from graphpool.passes.dce import DeadCode
 from graphpool.passes.fold import Fold
@@ -77,6 +79,20 @@ def test_fold_keeps_dtypes_and_special_values(dtype):
     assert arrays[1].shape == ()
     if dtype.kind == "f":
         np.testing.assert_array_equal(arrays[2], [np.inf, np.nan, np.inf])  # -1 / -0.0
+
+
+@pytest.mark.parametrize("target", ["numpy", "jax", "onnx"])
+def test_what_would_fold_to_very_much_is_computed_before_the_first_step(target, monkeypatch):
+    """Fault: a short text with a huge constant in it, which takes all memory when it is compiled."""
+    monkeypatch.setattr(folding, "LARGEST_FOLDED", 12)
+    builder, x, _ = builder_with()
+    rows = [builder.add("broadcast", [builder.constant(float(n))], {"shape": (2, 3)}) for n in range(1, 4)]
+    graph = built(builder, *(builder.add("add", [x, row]) for row in rows), rows[0])
+    assert ops_of(Fold().run(graph).graph) == ["broadcast", "add", "add", "add"]
+    run = graphpool.compile(graph, target)
+    outputs, _, _ = run(dict.fromkeys("xy", np.ones((4, 3), np.float32)))
+    for number, output in enumerate(outputs.values()):
+        np.testing.assert_array_equal(output, np.full((1, 4, 2, 3), [2, 3, 4, 1][number], output.dtype))
 
 
 def test_fold_leaves_parameters_alone():
