@@ -16,7 +16,6 @@ from graphpool.ops import evaluate
 from graphpool.passes.base import Pass, PassResult
 from graphpool.passes.rewrite import Rewrite
 
-
 LARGEST_FOLDED = 2**24
 """In elements, of all results together; a graph with large constants may make four times as many as those have."""
 
