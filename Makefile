@@ -35,7 +35,7 @@ typecheck: $(INSTALLED) ## Check the types of the package as users get it
 	$(BIN)/mypy --strict build/typecheck/graphpool
 
 bench: $(INSTALLED) ## Measure the speed of every runtime
-	$(BIN)/python tests/bench/run.py $(ARGS)
+	$(BIN)/python -m tests.bench.run $(ARGS)
 
 docs: $(INSTALLED) ## Write docs/ops.md from the op table, docs/errors.md by running its code
 	$(BIN)/python docs/generate.py

@@ -1,114 +1,144 @@
-"""``make bench``: every runtime, hoisted and not, against the step loop that a user of NumPy would write.
+"""``make bench``: graphpool on every runtime against the best that was written by hand for it.
 
-Outputs are proved equal before anything is timed. Contestants run interleaved, several rounds in one process, each
-after an untimed call; figures are medians over rounds, ratios are medians of per-round ratios with their smallest and
-largest. Also: what time series cost, and how long importing, tracing and planning take.
+Outputs and states are proved to agree before anything is timed. ``make bench ARGS="W1 W4"`` measures what begins with
+one of the words and prints it.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+import argparse
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
-from series import SERIES
-from timing import ROUNDS, Contestant, measure, report
+from rich.table import Table
 
-import graphpool
-from graphpool.nn.combinators import Sequential
-from graphpool.nn.modules import LIF, Linear, Rate
-from graphpool.passes import FLOAT32, run_passes
-from graphpool.plan import make_plan
-
-TARGETS = ("numpy", "jax", "onnx")
+from graphpool.plan import HOISTS
+from tests.bench import bounds, stepping
+from tests.bench.limit import Limit, measure_limit
+from tests.bench.timing import Ratio, Seconds, best, measure, ratio
+from tests.bench.workloads import TARGETS, Workload, hoisted, w2_layers, workloads
 
 
-def spiking(n: int) -> Any:
-    """Linear and LIF, with weights that make about every tenth neuron spike at a step."""
-    rng = np.random.default_rng(0)
-    return Sequential(Linear((n, n), weight=rng.normal(size=(n, n)) / np.sqrt(n)), LIF(n, threshold=2.0))
+@dataclass
+class Row:
+    """A workload on a target.
+
+    Attributes:
+        target, name, title: which.
+        seconds: of all contestants, by round.
+        opponent: the best hand-written contestant.
+        against: graphpool's time as a multiple of its.
+        limit: seconds of the machine's limit, or None.
+        hoist: the time of hoist="auto" as a multiple of the better other, or None.
+    """
+
+    target: str
+    name: str
+    title: str
+    seconds: Seconds
+    opponent: str
+    against: Ratio
+    limit: float | None = None
+    hoist: Ratio | None = None
+    tail: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def bound(self) -> bounds.Bound | None:
+        """What is wanted."""
+        return bounds.BOUNDS.get((self.target, self.name))
 
 
-def rate(recurrent: bool) -> Any:
-    """The seed network: one input, five rate units."""
-    rng = np.random.default_rng(0)
-    weights = {"has_rec": True, "w_rec": rng.normal(size=(5, 5)) / 5} if recurrent else {}
-    return Sequential(Linear((1, 5), weight=rng.normal(size=(1, 5))), Rate(5, **weights))
+def check(workload: Workload, target: str, results: dict[str, Any]) -> None:
+    """Raise SystemExit unless all outputs and states agree, to the bit or as far as the workload allows."""
+    (first, (output, states)), *others = results.items()
+    for name, (other, following) in others:
+        where = f"{workload.name} on {target}: {name} parts from {first}"
+        if other.shape != output.shape or other.dtype != output.dtype or not isinstance(other, np.ndarray):
+            raise SystemExit(f"{where} in shape or dtype: nothing is timed")
+        apart = np.mean(abs(np.asarray(other, float) - np.asarray(output, float)) > workload.tolerance)
+        if apart > workload.share:
+            raise SystemExit(f"{where} in {apart:.2%} of the outputs: nothing is timed")
+        for one, two in zip(states, following, strict=True):
+            if workload.share == 0 and np.any(abs(np.ravel(one) - np.ravel(two)) > workload.tolerance):
+                raise SystemExit(f"{where} in its last states: nothing is timed")
 
 
-WORKLOADS: dict[str, tuple[Callable[[], Any], int, int]] = {
-    "Linear(512) + LIF(512), T=500, B=1": (lambda: spiking(512), 1, 500),
-    "Linear(512) + LIF(512), T=500, B=16": (lambda: spiking(512), 16, 500),
-    "Linear(1, 5) + Rate(5), T=1000, B=1": (lambda: rate(False), 1, 1000),
-    "the same, recurrent": (lambda: rate(True), 1, 1000),
-}
-
-
-def step_loop(net: Any, x: Any) -> Any:
-    """What a user of NumPy would write: the module's own step, sample by sample."""
-    outputs = []
-    for sample in x:
-        net.reset_state()
-        outputs.append([net.step(row) for row in sample])
-    return np.array(outputs)
-
-
-def contestants(make: Callable[[], Any], x: Any) -> dict[str, Contestant]:
-    """All ways to run a workload, each from the initial state."""
-
-    def evolve(run: Any) -> Any:
-        run.reset_state()
-        return run(x)[0]
-
-    found: dict[str, Contestant] = {}
+def run_workload(workload: Workload, limit: Limit) -> list[Row]:
+    """A workload on all targets; the results of each target agree with those of NumPy's."""
+    rows, reference = [], workload.graphpool("numpy")()
     for target in TARGETS:
-        for hoist in ("always", "never"):
-            run = graphpool.compile(make(), target, hoist=hoist)
-            found[f"{target}, hoist={hoist}"] = lambda run=run: evolve(run)
-    if x.shape[0] == 1:
-        net = make()
-        found["NumPy step loop"] = lambda: step_loop(net, x)
-    return found
+        found = workload.contestants(target)
+        check(workload, target, {"graphpool on numpy": reference} | {name: call() for name, call in found.items()})
+        seconds = measure(found)
+        opponent = best(seconds, list(workload.opponents[target]))
+        row = Row(
+            target, workload.name, workload.title, seconds, opponent, ratio(seconds["graphpool"], seconds[opponent])
+        )
+        row.limit = limit.seconds(workload)
+        if "auto" in HOISTS:
+            better = best(seconds, [hoisted(value) for value in HOISTS if value != "auto"])
+            row.hoist = ratio(seconds[hoisted("auto")], seconds[better])
+        rows.append(row)
+    return rows
 
 
-def agreement(outputs: dict[str, Any]) -> str:
-    """The share of outputs that differ from the first contestant's by more than rounding."""
-    reference = np.asarray(next(iter(outputs.values())), dtype=np.float64)
-    worst = max(np.mean(abs(np.asarray(item) - reference) > 1e-3) for item in outputs.values())
-    if worst > 0.01:
-        raise SystemExit(f"the contestants disagree in {worst:.1%} of all outputs: nothing is timed")
-    return f"at most {worst:.2%} of the outputs differ"
+def run_steps() -> list[Row]:
+    """W5 on all targets."""
+    rows = []
+    for target, group in stepping.measure_steps(w2_layers()).items():
+        seconds = {name: list(np.median(times, axis=1)) for name, times in group.items()}
+        opponent = best(seconds, [name for name in group if name != "graphpool"])
+        row = Row(
+            target, stepping.NAME, stepping.TITLE, seconds, opponent, ratio(seconds["graphpool"], seconds[opponent])
+        )
+        row.tail = {name: float(np.quantile(times, 0.99)) for name, times in group.items()}
+        rows.append(row)
+    return rows
 
 
-def start_up(console: Console) -> None:
-    """Importing in a fresh process, and tracing and planning by depth."""
-    command = "import time; t = time.perf_counter(); import graphpool; print(time.perf_counter() - t)"
-    imports = [float(subprocess.check_output([sys.executable, "-c", command])) for _ in range(ROUNDS)]
-    console.print(f"import graphpool: {np.median(imports):.3f} s ({min(imports):.3f} to {max(imports):.3f})")
-    for depth in (25, 50, 100):
-        net = Sequential(*[layer for _ in range(depth) for layer in (Linear((8, 8)), LIF(8))])
-        start = time.perf_counter()
-        make_plan(run_passes(graphpool.trace(net), FLOAT32)[0])
-        console.print(f"trace, passes and plan of {depth} layers: {time.perf_counter() - start:.2f} s")
+def show(console: Console, row: Row) -> None:
+    """A table of one workload on one target."""
+    unit, scale = ("us a step", 1e6) if row.tail else ("ms", 1e3)
+    table = Table(title=f"{row.name} on {row.target}: {row.title}")
+    for heading in ("contestant", unit, "smallest to largest", "ratio to the opponent", "x limit"):
+        table.add_column(heading, no_wrap=True)
+    for name, times in row.seconds.items():
+        spread = f"{scale * min(times):.3g} to {scale * max(times):.3g}"
+        if row.tail:
+            spread += f", p99 {scale * row.tail[name]:.3g}"
+        limit = f"{np.median(times) / row.limit:.1f}" if row.limit else ""
+        mark = " *" if name == row.opponent else ""
+        table.add_row(
+            name + mark, f"{scale * np.median(times):.4g}", spread, str(ratio(times, row.seconds[row.opponent])), limit
+        )
+    console.print(table)
+    said = [f"hoist=auto {row.hoist} of the better, wanted {bounds.HOIST.text}"] if row.hoist else []
+    if row.bound:
+        met = "met" if row.against.median <= row.bound.ratio else "NOT met"
+        said.append(f"graphpool {row.against}, wanted {row.bound.text}: {met}")
+    console.print("; ".join(said))
 
 
 def main() -> None:
-    """Measure everything."""
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", help="W1 ... W5, demo; all of them by default")
+    parts = tuple(parser.parse_args().parts) or ("",)
     console = Console()
-    start_up(console)
-    for title, (make, batch, steps) in track(WORKLOADS.items(), description="workloads"):
-        x = np.random.default_rng(1).normal(size=(batch, steps, make().size_in)).astype(np.float32)
-        found = contestants(make, x)
-        same = agreement({name: contestant() for name, contestant in found.items()})
-        report(console, title, measure(found), same)
-    for title, make in track(SERIES.items(), description="time series"):
-        found = make()
-        report(console, title, measure(found), "equal")
+    limit = measure_limit()
+    console.print(f"limit of the machine: {limit}")
+    rows = []
+    for workload in workloads():
+        if workload.name.startswith(parts):
+            rows += run_workload(workload, limit)
+            for row in rows[-len(TARGETS) :]:
+                show(console, row)
+    if stepping.NAME.startswith(parts):
+        rows += run_steps()
+        for row in rows[-len(TARGETS) :]:
+            show(console, row)
 
 
 if __name__ == "__main__":

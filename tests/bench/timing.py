@@ -1,39 +1,81 @@
-"""How the benchmarks measure: contestants interleaved, each after an untimed call, medians and ratios by round."""
+"""How the benchmarks measure.
+
+Contestants run interleaved, round by round, in one process. Threads of OpenBLAS and onnxruntime spin for a while after
+a call and would take a core from the next contestant, so each waits until the process is idle, makes one untimed call,
+and is then timed. Figures are medians over rounds; ratios are medians of per-round ratios, with the smallest and the
+largest.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 ROUNDS = 7
+FEWEST_ROUNDS = 3
+BUDGET = 12.0
+"""Seconds that one set of contestants may take, if the fewest rounds allow it."""
+SLOW = 0.25
+"""Seconds from which a call is no longer preceded by an untimed one: it is warm after a fraction of itself."""
+
 Contestant = Callable[[], Any]
+Seconds = Mapping[str, Sequence[float]]
 
 
-def measure(found: dict[str, Contestant]) -> dict[str, list[float]]:
-    """Seconds of each contestant in each round."""
+def wait_until_idle(longest: float = 2.0) -> None:
+    """Return when no thread of this process computes any more."""
+    stop = time.perf_counter() + longest
+    while time.perf_counter() < stop:
+        before, start = time.process_time(), time.perf_counter()
+        time.sleep(0.004)
+        if time.process_time() - before < 0.1 * (time.perf_counter() - start):
+            return
+
+
+def timed(contestant: Contestant, warm: bool) -> float:
+    """Seconds of one call, alone; ``warm`` puts an untimed call before it."""
+    wait_until_idle()
+    if warm:
+        contestant()
+    start = time.perf_counter()
+    contestant()
+    return time.perf_counter() - start
+
+
+def measure(found: Mapping[str, Contestant], rounds: int = ROUNDS) -> Seconds:
+    """Seconds of each contestant in each round; slow ones get fewer rounds."""
+    first = {name: timed(contestant, warm=False) for name, contestant in found.items()}
+    cost = sum(seconds if seconds > SLOW else 2 * seconds + 0.02 for seconds in first.values())
+    rounds = max(FEWEST_ROUNDS, min(rounds, int(BUDGET / cost)))
     seconds: dict[str, list[float]] = {name: [] for name in found}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, contestant in found.items():
-            contestant()
-            start = time.perf_counter()
-            contestant()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(timed(contestant, warm=first[name] <= SLOW))
     return seconds
 
 
-def report(console: Console, title: str, seconds: dict[str, list[float]], same: str) -> None:
-    """A table of one workload: milliseconds, and the ratio to the first row."""
-    table = Table(title=f"{title} ({same})")
-    for heading in ("contestant", "ms", "ratio to the first", "smallest to largest"):
-        table.add_column(heading, no_wrap=True)
-    first = np.array(next(iter(seconds.values())))
-    for name, rounds in seconds.items():
-        ratios = np.array(rounds) / first
-        spread = f"{ratios.min():.2f} to {ratios.max():.2f}"
-        table.add_row(name, f"{1e3 * np.median(rounds):.2f}", f"{np.median(ratios):.2f}", spread)
-    console.print(table)
+@dataclass(frozen=True)
+class Ratio:
+    """One contestant's time as a multiple of another's: the median, smallest and largest of the rounds."""
+
+    median: float
+    smallest: float
+    largest: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.smallest:.2f} to {self.largest:.2f})"
+
+
+def ratio(one: Sequence[float], other: Sequence[float]) -> Ratio:
+    """The ratio of two contestants that ran in the same rounds."""
+    found = np.array(one) / np.array(other)
+    return Ratio(float(np.median(found)), float(found.min()), float(found.max()))
+
+
+def best(seconds: Seconds, names: Sequence[str]) -> str:
+    """The contestant with the smallest median."""
+    return min(names, key=lambda name: float(np.median(seconds[name])))
