@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,24 +13,30 @@ import pytest
 
 from graphpool.compilers.numpy import lowerings
 from graphpool.compilers.numpy.compile import NumpyProgram
+from graphpool.compilers.onnx import regions
 from graphpool.ops import OPS, Trait
 from graphpool.passes import cse, rewrite, simplify
+from graphpool.runtimes.base import Runtime
 from graphpool.trace import masks, step, storage
 from tests.fuzz.programs import draw_program
 from tests.fuzz.test_plan_fuzz import MAX_LENGTH, check
 
 PROGRAMS = 300
 Inject = Callable[[pytest.MonkeyPatch], None]
-BUGS: dict[str, Inject] = {}
+BUGS: dict[Inject, tuple[int, str]] = {}
+"""By bug: a program that has caught it, to save time, and the target that it ran on."""
 
 
-def bug(inject: Inject) -> Inject:
-    BUGS[inject.__name__] = inject
-    return inject
+def bug(seed: int, target: str = "numpy") -> Callable[[Inject], Inject]:
+    def register(inject: Inject) -> Inject:
+        BUGS[inject] = seed, target
+        return inject
+
+    return register
 
 
 # --- the NumPy target ------------------------------------------------------------------------------------------------
-@bug
+@bug(0)
 def ranks_are_not_aligned(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(lowerings, "pad", lambda arg, own, target: arg)
 
@@ -38,7 +46,7 @@ def other_kernel(patch: pytest.MonkeyPatch, op: str, kernel: Callable[..., Any])
     patch.setitem(OPS, op, dataclasses.replace(OPS[op], kernel=kernel, ufunc=None))
 
 
-@bug
+@bug(52)
 def a_square_weight_is_transposed(patch: pytest.MonkeyPatch) -> None:
     right = OPS["matmul"].kernel
 
@@ -49,7 +57,7 @@ def a_square_weight_is_transposed(patch: pytest.MonkeyPatch) -> None:
     other_kernel(patch, "matmul", wrong)
 
 
-@bug
+@bug(171)
 def the_operands_of_a_square_product_are_swapped(patch: pytest.MonkeyPatch) -> None:
     right = OPS["matmul"].kernel
 
@@ -60,7 +68,7 @@ def the_operands_of_a_square_product_are_swapped(patch: pytest.MonkeyPatch) -> N
     other_kernel(patch, "matmul", wrong)
 
 
-@bug
+@bug(0)
 def a_delay_does_not_delay(patch: pytest.MonkeyPatch) -> None:
     def wrong(self: Any, region: Any, env: Any, present: Any, leading: Any) -> None:
         state = self.plan.graph.states[region.states[0]]
@@ -70,7 +78,7 @@ def a_delay_does_not_delay(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(NumpyProgram, "_shift", wrong)
 
 
-@bug
+@bug(64)
 def the_final_state_of_a_delay_is_the_last_but_one(patch: pytest.MonkeyPatch) -> None:
     right = NumpyProgram._shift
 
@@ -83,7 +91,7 @@ def the_final_state_of_a_delay_is_the_last_but_one(patch: pytest.MonkeyPatch) ->
     patch.setattr(NumpyProgram, "_shift", wrong)
 
 
-@bug
+@bug(35)
 def a_state_is_read_after_its_update(patch: pytest.MonkeyPatch) -> None:
     """In a scan, what comes after the next value of a state reads that instead of the present one."""
     right = NumpyProgram.__init__
@@ -101,8 +109,62 @@ def a_state_is_read_after_its_update(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(NumpyProgram, "__init__", wrong)
 
 
+@bug(0)
+def a_delay_is_a_step_too_long(patch: pytest.MonkeyPatch) -> None:
+    right = NumpyProgram._shift
+
+    def wrong(self: Any, region: Any, env: Any, present: Any, leading: Any) -> None:
+        before = {state: present[self.plan.graph.states[state].current] for state in region.states}
+        right(self, region, env, present, leading)
+        for state, first in before.items():
+            current = self.plan.graph.states[state].current
+            if current in env:
+                env[current] = np.concatenate([first[None], env[current][:-1]])
+
+    patch.setattr(NumpyProgram, "_shift", wrong)
+
+
+@bug(0)
+def a_chunk_begins_anew(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Runtime, "_keep", lambda self, states: None)
+
+
+@bug(3)
+def all_samples_go_on_from_the_state_of_the_first(patch: pytest.MonkeyPatch) -> None:
+    right = Runtime._keep
+    patch.setattr(Runtime, "_keep", lambda self, states: right(self, [state[:1] for state in states]))
+
+
+# --- the ONNX target -------------------------------------------------------------------------------------------------
+@bug(0, "onnx")
+def an_identity_is_dropped(patch: pytest.MonkeyPatch) -> None:
+    """What leaves a step without an Identity of its own: a state that passes through, or one value twice."""
+
+    def wrong(self: Any, body: Any, known: Any, leaving: Any) -> Any:
+        return [
+            regions.tensor_info(body.lift(known[value]).name, self.graph.type(value), regions.BATCH)
+            for value in leaving
+        ]
+
+    patch.setattr(regions.MainGraph, "_results", wrong)
+
+
+@bug(8, "onnx")
+def the_next_states_of_a_scan_change_places(patch: pytest.MonkeyPatch) -> None:
+    right = regions.MainGraph._leave
+
+    def wrong(self: Any) -> None:
+        types = {place: self.graph.type(self.graph.states[place].next) for place in self._next}
+        for first, second in itertools.combinations(list(self._next), 2):
+            if types[first] == types[second]:
+                self._next[first], self._next[second] = self._next[second], self._next[first]
+        right(self)
+
+    patch.setattr(regions.MainGraph, "_leave", wrong)
+
+
 # --- the trace -------------------------------------------------------------------------------------------------------
-@bug
+@bug(2)
 def writing_a_view_does_not_reach_its_base(patch: pytest.MonkeyPatch) -> None:
     def wrong(self: Any, value: Any) -> None:
         self._seen = (self._base.read(), value)
@@ -110,7 +172,7 @@ def writing_a_view_does_not_reach_its_base(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(storage.IndexView, "write", wrong)
 
 
-@bug
+@bug(2)
 def a_view_does_not_follow_its_base(patch: pytest.MonkeyPatch) -> None:
     def wrong(self: Any) -> Any:
         if self._seen is None:
@@ -120,7 +182,7 @@ def a_view_does_not_follow_its_base(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(storage._View, "read", wrong)
 
 
-@bug
+@bug(1)
 def a_mask_chooses_the_others(patch: pytest.MonkeyPatch) -> None:
     right = masks.write_masked
 
@@ -132,7 +194,7 @@ def a_mask_chooses_the_others(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(masks, "write_masked", wrong)
 
 
-@bug
+@bug(0)
 def a_masked_value_goes_back_everywhere(patch: pytest.MonkeyPatch) -> None:
     def wrong(array: Any, mask: Any, item: Any) -> None:
         whole = item.whole if isinstance(item, masks.MaskedTracer) else item
@@ -141,7 +203,13 @@ def a_masked_value_goes_back_everywhere(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(masks, "write_masked", wrong)
 
 
-@bug
+@bug(0)
+def an_alias_copies(patch: pytest.MonkeyPatch) -> None:
+    right = step._StepTrace.read
+    patch.setattr(step._StepTrace, "read", lambda self, module, name: copy.copy(right(self, module, name)))
+
+
+@bug(23)
 def assigning_a_state_makes_an_alias(patch: pytest.MonkeyPatch) -> None:
     right = step._StepTrace.write
 
@@ -155,7 +223,7 @@ def assigning_a_state_makes_an_alias(patch: pytest.MonkeyPatch) -> None:
 
 
 # --- the passes ------------------------------------------------------------------------------------------------------
-@bug
+@bug(6)
 def a_slice_does_not_see_an_update_that_overlaps(patch: pytest.MonkeyPatch) -> None:
     def wrong(rewriting: Any, node: Any, args: Any) -> Any:
         inner = rewriting.node(args[0])
@@ -165,7 +233,7 @@ def a_slice_does_not_see_an_update_that_overlaps(patch: pytest.MonkeyPatch) -> N
     patch.setitem(simplify.RULES, "slice", [wrong])
 
 
-@bug
+@bug(29)
 def an_update_forgets_the_one_before(patch: pytest.MonkeyPatch) -> None:
     def wrong(rewriting: Any, node: Any, args: Any) -> Any:
         inner = rewriting.node(args[0])
@@ -174,7 +242,7 @@ def an_update_forgets_the_one_before(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(simplify.RULES, "update", [wrong])
 
 
-@bug
+@bug(27)
 def equal_operands_are_enough_to_merge(patch: pytest.MonkeyPatch) -> None:
     """Common subexpressions without the attributes in the key."""
 
@@ -187,7 +255,7 @@ def equal_operands_are_enough_to_merge(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(cse, "_merge", wrong)
 
 
-@bug
+@bug(2)
 def constants_are_merged_whatever_their_dtype(patch: pytest.MonkeyPatch) -> None:
     def wrong(self: Any, value: Any, node: Any) -> Any:
         if node.op != "const":
@@ -200,26 +268,31 @@ def constants_are_merged_whatever_their_dtype(patch: pytest.MonkeyPatch) -> None
     patch.setattr(cse._Merge, "leaf", wrong)
 
 
-@bug
+@bug(0)
 def every_op_is_commutative(patch: pytest.MonkeyPatch) -> None:
     for name in [*OPS]:
         patch.setitem(OPS, name, dataclasses.replace(OPS[name], traits=OPS[name].traits | {Trait.COMMUTATIVE}))
 
 
-def first_failure() -> int | None:
-    for seed in range(PROGRAMS):
+def run(seed: int, target: str) -> None:
+    check(draw_program(seed, MAX_LENGTH), target, ("always", "never"), seed)
+
+
+def first_failure(seeds: Iterable[int], target: str) -> int | None:
+    for seed in seeds:
         try:
-            check(draw_program(seed, MAX_LENGTH), "numpy", ("always", "never"), seed)
+            run(seed, target)
         except Exception:
             return seed
     return None
 
 
-@pytest.mark.parametrize("inject", BUGS.values(), ids=list(BUGS))
+@pytest.mark.parametrize("inject", BUGS, ids=lambda inject: inject.__name__)
 def test_the_fuzz_catches(inject: Inject, monkeypatch: pytest.MonkeyPatch) -> None:
-    inject(monkeypatch)
-    assert first_failure() is not None
-
-
-def test_without_a_bug_nothing_fails() -> None:
-    assert first_failure() is None
+    """A program fails with the bug; the same one passes without it."""
+    seed, target = BUGS[inject]
+    with monkeypatch.context() as patch:
+        inject(patch)
+        found = first_failure([seed, *range(PROGRAMS)], target)
+    assert found is not None
+    run(found, target)
