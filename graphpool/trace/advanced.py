@@ -25,7 +25,7 @@ EVERYTHING = slice(None)
 def is_advanced(key: Any) -> bool:
     """Whether an index holds an array, a list or a traced value."""
     entries = key if isinstance(key, tuple) else (key,)
-    return any(isinstance(entry, (Tracer, np.ndarray, list)) for entry in entries)
+    return any(isinstance(entry, (Tracer, np.ndarray, list, range)) for entry in entries)
 
 
 @dataclass
@@ -106,6 +106,7 @@ def _read_entry(recorder: Recorder, entry: Any) -> list[tuple[Any, int | None]]:
 
     A constant mask is an array for each of its axes, each beside the length that its axis must have.
     """
+    entry = list(entry) if isinstance(entry, range) else entry
     if isinstance(entry, list) and any(isinstance(item, Tracer) for item in entry):
         entry = np.stack(entry)
     elif isinstance(entry, list):

@@ -69,7 +69,6 @@ HINTS: dict[str, str] = {
     "block": "np.concatenate",
     "unravel_index": "i // columns and i % columns",
     "ravel_multi_index": "row * columns + column",
-    "fill_diagonal": "np.where(np.eye(n, dtype=bool), value, x)",
     "view": ".astype changes the dtype, a slice makes a view",
     "setflags": "traced arrays are writable, but for the input of a view",
     "byteswap": PYTHON,

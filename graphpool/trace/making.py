@@ -68,3 +68,20 @@ def _copyto(recorder: Recorder, dst: Any, src: Any, casting: str = "same_kind", 
         value = recorder.cast(value, dst.dtype)
         value = recorder.emit("where", [operand_value(recorder, where), value, dst.value])
     dst.assign(value, casting)
+
+
+@lowers(np.fill_diagonal)
+def _fill_diagonal(recorder: Recorder, a: Any, val: Any, wrap: bool = False) -> None:
+    """One value, or as many as the diagonal has: NumPy cycles through others."""
+    if a.ndim < 2 or (a.ndim > 2 and len(set(a.shape)) > 1) or wrap:
+        recorder.fail(f"np.fill_diagonal of shape {a.shape}, wrap={wrap}", hint="a matrix, or axes of one length")
+    size = min(a.shape)
+    if np.shape(val) not in ((), (size,)):
+        recorder.fail(f"np.fill_diagonal with values of shape {np.shape(val)}", hint=f"a number, or {size} of them")
+    a[np.diag_indices(size, a.ndim)] = val
+
+
+# --- positions that follow from a shape ------------------------------------------------------------------------------
+lowers(np.diag_indices_from)(lambda recorder, arr: np.diag_indices_from(np.empty(arr.shape, bool)))
+lowers(np.tril_indices_from)(lambda recorder, arr, k=0: np.tril_indices_from(np.empty(arr.shape, bool), k))
+lowers(np.triu_indices_from)(lambda recorder, arr, k=0: np.triu_indices_from(np.empty(arr.shape, bool), k))

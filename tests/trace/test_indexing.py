@@ -54,6 +54,18 @@ def constant_masks_are_written(self, x):
     return v, m
 
 
+@case(m=M, c=State(np.ones((3, 3, 3))))
+def diagonals_are_written(self, x):
+    square = np.outer(x, x)
+    np.fill_diagonal(square, 0)
+    np.fill_diagonal(self.m, x)
+    np.fill_diagonal(self.c, 2)
+    square[range(2), range(1, 3)] = 9
+    square[np.tril_indices_from(square, -1)] = 7
+    square[np.diag_indices_from(square)] += x
+    return square, self.m, self.c, square[np.triu_indices_from(square)], x[range(3)]
+
+
 @case(c=CUBE)
 def axes_stand_where_numpy_puts_them(self, x):
     c, two, one = self.c, [[0, 1, 1], [1, 0, 1]], [0, 1, 1]

@@ -63,6 +63,8 @@ def message_of(function):
         (lambda x, m: np.pad(x, 1, "mean"), "np.pad with mode='mean'", "np.concatenate"),
         (lambda x, m: np.pad(x, 1, constant_values=x[0]), "np.pad with traced values", "np.concatenate"),
         (lambda x, m: np.pad(x, 1, constant_values=((0, x[0]),)), "np.pad with traced values", "np.concatenate"),
+        (lambda x, m: np.fill_diagonal(m, [1, 2, 3]), "np.fill_diagonal with values of shape (3,)", "or 2 of them"),
+        (lambda x, m: np.fill_diagonal(x, 1), "np.fill_diagonal of shape (3,)", "a matrix"),
         (lambda x, m: np.linalg.trace(m), "np.linalg.trace cannot be traced", "np.trace"),
         (lambda x, m: np.nanmax(x), "np.nanmax cannot be traced", "-np.inf"),
         (lambda x, m: np.take(x, 3), "index 3 is out of bounds", ""),
