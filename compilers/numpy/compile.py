@@ -1,7 +1,8 @@
 """Plan to NumPy program.
 
-Inside, time is the first axis: a stream is an array ``(T, B, *sample)``, in a scan ``(B, *sample)``. Map regions run
-once over all of it; only scans loop.
+Inside, time is the first axis: a stream is an array ``(T, B, *sample)``, in a scan ``(B, *sample)``. Each region is a
+function that :mod:`graphpool.compilers.numpy.generate` writes. Time runs in tiles, so that memory stays bounded and
+what a region hands to the next one is still in the cache.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from typing import Any
 import numpy as np
 
 from graphpool.compilers.base import Target, check_lowerable
-from graphpool.compilers.numpy.lowerings import Operation, bind
-from graphpool.graph import CONST, Value
+from graphpool.compilers.numpy.frames import Given, Workspace, constants, tile_length
+from graphpool.compilers.numpy.generate import RegionCode, generate
+from graphpool.graph import Value
 from graphpool.graph.types import Array
 from graphpool.ops import OPS
 from graphpool.plan import Plan, Rate, Region
 
-Environment = dict[Value, Any]
-Instruction = tuple[Value, Operation, tuple[Value, ...]]
+Codes = list[RegionCode]
+
+NOTHING = Region("map", (), (), (), (), ())
+"""What runs in one step of a graph that only passes values on."""
 
 
 def build(plan: Plan) -> NumpyProgram:
@@ -37,108 +41,134 @@ class NumpyProgram:
 
     Called with the values computed once per parameter set, the states ``(B, *shape)`` in the order of the graph, and
     the inputs ``(B, T, *sample)`` (``(B, *sample)`` if the plan is for one step). Returns outputs, states and records
-    likewise.
+    likewise; it writes to none of its arguments, and all that it returns belongs to the caller.
+
+    Several threads may call one program: each call takes arrays of its own to work in.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        graph = plan.graph
-        self._instructions: list[list[Instruction]] = [
-            [(value, bind(graph, value, plan.rates), graph.nodes[value].args) for value in region.nodes]
-            for region in plan.regions
-        ]
-        self._constants: Environment = {
-            value: node.attrs["place"].array for value, node in enumerate(graph.nodes) if node.op == CONST
-        }
+        self._codes: dict[frozenset[Value], Codes] = {}
+        self._idle: list[Workspace] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_codes": {}, "_idle": []}
 
     def __call__(
         self, handed: Mapping[Value, Array], states: Sequence[Array], inputs: Sequence[Array]
     ) -> tuple[list[Array], list[Array], list[Array]]:
-        graph, plan = self.plan.graph, self.plan
-        env: Environment = {**self._constants, **handed}
         batch = inputs[0].shape[0]
-        leading: tuple[int, ...] = (batch,) if plan.one_step else (inputs[0].shape[1], batch)
-        for port, array in zip(graph.inputs, inputs, strict=True):
-            env[port.value] = array if plan.one_step else np.swapaxes(array, 0, 1)
-        present = dict(zip((state.current for state in graph.states), states, strict=True))
+        steps = 1 if self.plan.one_step else inputs[0].shape[1]
+        workspace = self._workspace(handed, batch, steps)
         with np.errstate(all="ignore"):
-            if plan.one_step:
-                env |= present
-            for region, instructions in zip(plan.regions, self._instructions, strict=True):
-                self._run_region(region, instructions, env, present, leading)
-        if plan.one_step:
-            following = [self._lifted(env, state.next, leading) for state in graph.states]
-        else:
-            following = [present[state.current] for state in graph.states]
-        outputs = [self._leaving(env, output.value, leading) for output in graph.outputs]
-        records = [self._leaving(env, record.value, leading) for record in graph.records]
-        return outputs, [np.array(state) for state in following], records
+            run = self._step if self.plan.one_step else self._evolve
+            result = run(workspace, states, inputs)
+        if not self._idle:
+            self._idle.append(workspace)
+        return result
+
+    def _workspace(self, handed: Mapping[Value, Array], batch: int, steps: int) -> Workspace:
+        try:
+            found = self._idle.pop()
+        except IndexError:
+            found = None
+        if found is not None:
+            length = 1 if self.plan.one_step else tile_length(self.plan, found.codes, batch, steps)
+            if found.fits(handed, batch, length):
+                return found
+        codes = self._generated(handed)
+        length = 1 if self.plan.one_step else tile_length(self.plan, codes, batch, steps)
+        return Workspace(self.plan, codes, handed, batch, length)
+
+    def _generated(self, handed: Mapping[Value, Array]) -> Codes:
+        """The code of all regions, which depends on whether the thresholds of spikes are positive."""
+        positive = self._positive_thresholds(handed)
+        if positive not in self._codes:
+            regions = self.plan.regions or (NOTHING,) * self.plan.one_step
+            self._codes[positive] = [generate(self.plan, region, positive) for region in regions]
+        return self._codes[positive]
+
+    def _positive_thresholds(self, handed: Mapping[Value, Array]) -> frozenset[Value]:
+        known = {**constants(self.plan.graph), **handed}
+        thresholds = {node.args[1] for node in self.plan.graph.nodes if node.op == "spike"} & set(known)
+        return frozenset(one for one in thresholds if np.all(np.isfinite(known[one]) & (known[one] > 0)))
+
+    # --- a whole evolution -------------------------------------------------------------------------------------------
+    def _evolve(
+        self, workspace: Workspace, states: Sequence[Array], inputs: Sequence[Array]
+    ) -> tuple[list[Array], list[Array], list[Array]]:
+        graph, rates = self.plan.graph, self.plan.rates
+        batch, steps = inputs[0].shape[:2]
+        leaving = [*(output.value for output in graph.outputs), *(record.value for record in graph.records)]
+        types = [graph.type(value) for value in leaving]
+        whole = [np.empty((batch, steps, *type_.shape), type_.dtype) for type_ in types]
+        present = list(states)
+        self._hold(workspace, present)
+        tile = tile_length(self.plan, workspace.codes, batch, steps)
+        for start in range(0, steps, tile):
+            length = min(tile, steps - start)
+            for port, array in zip(graph.inputs, inputs, strict=True):
+                workspace.arrays[port.value][:length] = np.swapaxes(array[:, start : start + length], 0, 1)
+            frame = workspace.frame(length)
+            for region, code, given in zip(self.plan.regions, workspace.codes, frame, strict=True):
+                self._run_region(region, code, given, workspace, present, length)
+            for array, value in zip(whole, leaving, strict=True):
+                if rates[value] is Rate.STREAM:
+                    array[:, start : start + length] = np.swapaxes(workspace.value(value, length), 0, 1)
+        for array, value in zip(whole, leaving, strict=True):
+            if rates[value] is not Rate.STREAM:
+                array[...] = workspace.value(value, steps)
+        following = [
+            state if after is not state else state.copy() for state, after in zip(present, states, strict=True)
+        ]
+        return whole[: len(graph.outputs)], following, whole[len(graph.outputs) :]
+
+    def _hold(self, workspace: Workspace, present: list[Array]) -> None:
+        """States that no step assigns, over a whole tile."""
+        for region in self.plan.regions:
+            if region.kind == "hold" and region.outputs:
+                place = region.states[0]
+                workspace.arrays[self.plan.graph.states[place].current][...] = present[place]
 
     def _run_region(
         self,
         region: Region,
-        instructions: list[Instruction],
-        env: Environment,
-        present: Environment,
-        leading: tuple[int, ...],
+        code: RegionCode,
+        given: Given,
+        workspace: Workspace,
+        present: list[Array],
+        length: int,
     ) -> None:
-        if region.kind == "scan":
-            self._scan(region, instructions, env, present, leading)
-        elif region.kind == "hold":
-            state = self.plan.graph.states[region.states[0]]
-            env[state.current] = np.broadcast_to(present[state.current], leading + present[state.current].shape[1:])
+        fixed, rows = given
+        if region.kind == "map":
+            code.function(fixed)
+        elif region.kind == "scan":
+            steps = zip(*rows, strict=True) if len(rows) > 1 else rows[0] if rows else range(length)
+            finals = code.function(fixed, steps, [present[place] for place in code.carried])
+            for place, final in zip(code.carried, finals, strict=True):
+                present[place] = np.array(final, order="C")
         elif region.kind == "shift":
-            self._shift(region, env, present, leading)
-        else:
-            for value, operation, args in instructions:
-                env[value] = operation(*[env[arg] for arg in args])
+            self._shift(region, workspace, present, length)
 
-    def _shift(self, region: Region, env: Environment, present: Environment, leading: tuple[int, ...]) -> None:
-        state = self.plan.graph.states[region.states[0]]
-        following = self._lifted(env, state.next, leading)
+    def _shift(self, region: Region, workspace: Workspace, present: list[Array], length: int) -> None:
+        (place,) = region.states
+        state = self.plan.graph.states[place]
+        following = workspace.lifted(state.next, length)
         if region.outputs:
-            env[state.current] = np.concatenate([present[state.current][None], following[:-1]])
-        present[state.current] = following[-1]
+            late = workspace.arrays[state.current]
+            late[0] = present[place]
+            late[1:length] = following[: length - 1]
+        present[place] = np.array(following[length - 1], order="C")
 
-    def _scan(
-        self,
-        region: Region,
-        instructions: list[Instruction],
-        env: Environment,
-        present: Environment,
-        leading: tuple[int, ...],
-    ) -> None:
+    # --- one step ----------------------------------------------------------------------------------------------------
+    def _step(
+        self, workspace: Workspace, states: Sequence[Array], inputs: Sequence[Array]
+    ) -> tuple[list[Array], list[Array], list[Array]]:
+        ((fixed, _),) = workspace.frame(1)
+        made = workspace.codes[0].function(fixed, (*inputs, *states))
         graph = self.plan.graph
-        carried = [graph.states[place] for place in region.states]
-        local: Environment = {value: env[value] for value in region.invariants}
-        local |= {state.current: present[state.current] for state in carried}
-        streams = [(value, env[value]) for value in region.inputs]
-        stored = [
-            (value, np.empty(leading + graph.type(value).shape, graph.type(value).dtype)) for value in region.outputs
-        ]
-        for now in range(leading[0]):
-            for value, stream in streams:
-                local[value] = stream[now]
-            for value, operation, args in instructions:
-                local[value] = operation(*[local[arg] for arg in args])
-            for value, rows in stored:
-                rows[now] = local[value]
-            following = [self._lifted(local, state.next, leading[1:]) for state in carried]
-            for state, value in zip(carried, following, strict=True):
-                local[state.current] = value
-        present |= {state.current: local[state.current] for state in carried}
-        env.update(stored)
-
-    def _lifted(self, env: Environment, value: Value, leading: tuple[int, ...]) -> Any:
-        """A value with the leading axes of a stream."""
-        if self.plan.rates[value] is Rate.STREAM:
-            return env[value]
-        return np.broadcast_to(env[value], leading + self.plan.graph.type(value).shape)
-
-    def _leaving(self, env: Environment, value: Value, leading: tuple[int, ...]) -> Array:
-        """A value on its way out: an array of its own, with batch as the first axis."""
-        lifted = self._lifted(env, value, leading)
-        return np.array(lifted if self.plan.one_step else np.swapaxes(lifted, 0, 1), order="C")
+        first, second = len(graph.outputs), len(graph.outputs) + len(graph.states)
+        return list(made[:first]), list(made[first:second]), list(made[second:])
 
 
 TARGET = Target(name="numpy", build=build, runtime="graphpool.runtimes.numpy:NumpyRuntime")

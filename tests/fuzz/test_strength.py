@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphpool.compilers.numpy import lowerings
+from graphpool.compilers.numpy import buffers, derived, generate, lowerings
 from graphpool.compilers.numpy.compile import NumpyProgram
 from graphpool.compilers.onnx import regions
+from graphpool.compilers.numpy.statements import Kind
 from graphpool.ops import OPS, Trait
 from graphpool.passes import cse, rewrite, simplify
 from graphpool.runtimes.base import Runtime
@@ -39,11 +40,13 @@ def bug(seed: int, target: str = "numpy") -> Callable[[Inject], Inject]:
 @bug(0)
 def ranks_are_not_aligned(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(lowerings, "pad", lambda arg, own, target: arg)
+    patch.setattr(derived, "pad", lambda arg, own, target: arg)
 
 
 def other_kernel(patch: pytest.MonkeyPatch, op: str, kernel: Callable[..., Any]) -> None:
     """The op with another kernel, in the program alone: the oracle runs NumPy's own functions."""
     patch.setitem(OPS, op, dataclasses.replace(OPS[op], kernel=kernel, ufunc=None))
+    patch.delitem(lowerings.lowers._functions, op)
 
 
 @bug(52)
@@ -70,10 +73,12 @@ def the_operands_of_a_square_product_are_swapped(patch: pytest.MonkeyPatch) -> N
 
 @bug(0)
 def a_delay_does_not_delay(patch: pytest.MonkeyPatch) -> None:
-    def wrong(self: Any, region: Any, env: Any, present: Any, leading: Any) -> None:
+    def wrong(self: Any, region: Any, workspace: Any, present: Any, length: int) -> None:
         state = self.plan.graph.states[region.states[0]]
-        env[state.current] = self._lifted(env, state.next, leading)
-        present[state.current] = env[state.current][-1]
+        following = workspace.lifted(state.next, length)
+        if region.outputs:
+            workspace.arrays[state.current][:length] = following
+        present[region.states[0]] = np.array(following[-1])
 
     patch.setattr(NumpyProgram, "_shift", wrong)
 
@@ -82,11 +87,11 @@ def a_delay_does_not_delay(patch: pytest.MonkeyPatch) -> None:
 def the_final_state_of_a_delay_is_the_last_but_one(patch: pytest.MonkeyPatch) -> None:
     right = NumpyProgram._shift
 
-    def wrong(self: Any, region: Any, env: Any, present: Any, leading: Any) -> None:
-        right(self, region, env, present, leading)
-        state = self.plan.graph.states[region.states[0]]
-        if leading[0] > 1:
-            present[state.current] = self._lifted(env, state.next, leading)[-2]
+    def wrong(self: Any, region: Any, workspace: Any, present: Any, length: int) -> None:
+        right(self, region, workspace, present, length)
+        if length > 1:
+            state = self.plan.graph.states[region.states[0]]
+            present[region.states[0]] = np.array(workspace.lifted(state.next, length)[-2])
 
     patch.setattr(NumpyProgram, "_shift", wrong)
 
@@ -94,32 +99,84 @@ def the_final_state_of_a_delay_is_the_last_but_one(patch: pytest.MonkeyPatch) ->
 @bug(35)
 def a_state_is_read_after_its_update(patch: pytest.MonkeyPatch) -> None:
     """In a scan, what comes after the next value of a state reads that instead of the present one."""
-    right = NumpyProgram.__init__
+    right = generate.hold_states
 
-    def wrong(self: Any, plan: Any) -> None:
-        right(self, plan)
-        for region, instructions in zip(plan.regions, self._instructions, strict=True):
-            updated: dict[int, int] = {}
-            following = {plan.graph.states[place].next: plan.graph.states[place].current for place in region.states}
-            for number, (value, operation, args) in enumerate(instructions):
-                instructions[number] = (value, operation, tuple(updated.get(arg, arg) for arg in args))
-                if value in following:
-                    updated[following[value]] = value
+    def wrong(scope: Any, carried: Any, stored: Any) -> None:
+        updated: dict[int, int] = {}
+        following = {state.following: state.current for state in carried}
+        for number, statement in enumerate(scope.statements):
+            args = tuple(updated.get(arg, arg) for arg in statement.args)
+            scope.statements[number] = dataclasses.replace(statement, args=args)
+            if statement.value in following:
+                updated[following[statement.value]] = statement.value
+        right(scope, carried, stored)
 
-    patch.setattr(NumpyProgram, "__init__", wrong)
+    patch.setattr(generate, "hold_states", wrong)
+
+
+@bug(0)
+def a_view_does_not_keep_its_buffer(patch: pytest.MonkeyPatch) -> None:
+    right = buffers.find_cells
+
+    def wrong(statements: Any, carried: Any, stored: Any) -> Any:
+        cells = right(statements, carried, stored)
+        return cells | {one.value: buffers.NONE for one in statements if one.kind is Kind.VIEW}
+
+    patch.setattr(buffers, "find_cells", wrong)
+
+
+@bug(0)
+def a_kernel_never_shows_its_operands(patch: pytest.MonkeyPatch) -> None:
+    """Kernels that are called in place of a view, such as a reshape."""
+    right_lower = lowerings.lower
+
+    def as_call(scope: Any, value: Any) -> None:
+        right_lower(scope, value)
+        if scope.statements and scope.statements[-1].kind is Kind.VIEW:
+            scope.statements[-1] = dataclasses.replace(scope.statements[-1], kind=Kind.CALL)
+
+    patch.setattr(generate, "lower", as_call)
+    right = buffers.find_cells
+
+    def wrong(statements: Any, carried: Any, stored: Any) -> Any:
+        cells = right(statements, carried, stored)
+        return cells | {one.value: buffers.NONE for one in statements if one.kind is Kind.CALL}
+
+    patch.setattr(buffers, "find_cells", wrong)
+
+
+@bug(0)
+def a_state_is_updated_in_place_whoever_reads_it_later(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(buffers.Layout, "_may_replace", lambda self, statement, arg: True)
+    right = buffers.Layout._last_reads
+
+    def wrong(self: Any) -> Any:
+        last = right(self)
+        return last | {state.current: -1 for state in self._owner.values()}
+
+    patch.setattr(buffers.Layout, "_last_reads", wrong)
+
+
+@bug(0)
+def a_state_takes_over_what_others_show(patch: pytest.MonkeyPatch) -> None:
+    def wrong(scope: Any, carried: Any, stored: Any) -> None:
+        made = {one.value for one in scope.statements if one.kind is Kind.INTO}
+        for state in carried:
+            state.is_held = state.following in made and state.following not in stored
+
+    patch.setattr(generate, "hold_states", wrong)
 
 
 @bug(0)
 def a_delay_is_a_step_too_long(patch: pytest.MonkeyPatch) -> None:
     right = NumpyProgram._shift
 
-    def wrong(self: Any, region: Any, env: Any, present: Any, leading: Any) -> None:
-        before = {state: present[self.plan.graph.states[state].current] for state in region.states}
-        right(self, region, env, present, leading)
-        for state, first in before.items():
-            current = self.plan.graph.states[state].current
-            if current in env:
-                env[current] = np.concatenate([first[None], env[current][:-1]])
+    def wrong(self: Any, region: Any, workspace: Any, present: Any, length: int) -> None:
+        first = present[region.states[0]]
+        right(self, region, workspace, present, length)
+        late = workspace.arrays.get(self.plan.graph.states[region.states[0]].current)
+        if late is not None:
+            late[:length] = np.concatenate([first[None], late[: length - 1]])
 
     patch.setattr(NumpyProgram, "_shift", wrong)
 
