@@ -34,7 +34,8 @@ class Workspace:
         self, plan: Plan, codes: Sequence[RegionCode], handed: Mapping[Value, Array], batch: int, steps: int
     ) -> None:
         self.plan, self.codes, self.batch, self.capacity = plan, codes, batch, steps
-        self.handed = tuple(handed.values())
+        self._handed = tuple(handed.values())
+        self._identities = [*map(id, self._handed)]
         self._fixed: dict[Value, Array] = {**constants(plan.graph), **handed}
         self._slots: dict[tuple[Shape, TensorType, int], Array] = {}
         self._frames: dict[int, list[Given]] = {}
@@ -46,8 +47,8 @@ class Workspace:
 
     def fits(self, handed: Mapping[Value, Array], batch: int, steps: int) -> bool:
         """Whether a call can use it."""
-        same = batch == self.batch and steps <= self.capacity and len(handed) == len(self.handed)
-        return same and all(one is other for one, other in zip(handed.values(), self.handed, strict=True))
+        same = batch == self.batch and steps <= self.capacity
+        return same and [*map(id, handed.values())] == self._identities
 
     def frame(self, steps: int) -> list[Given]:
         """What the functions of all regions take for a tile of so many steps."""

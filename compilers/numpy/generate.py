@@ -161,6 +161,8 @@ class Generator:
             return []
         name = f"v{statement.value}"
         self._moving.add(name)
+        if statement.shape is not None:
+            return [f"{name} = {args[0]}.reshape({self._name(statement.shape)})"]
         return [f"{name} = {self.scope.bind(statement.make)}({', '.join(args)})"]
 
     def _stays(self, statement: Statement, source: str) -> bool:

@@ -47,6 +47,7 @@ class Statement:
         lines: the text (INTO).
         make: the function of the operands (VIEW, CALL).
         keeps_order: whether the elements of the view lie as those of the operand do (VIEW).
+        shape: the shape that makes the view, if nothing but a shape does (VIEW).
         fresh: the text that makes the same in an array of its own (INTO), if there is one.
         replaces: the operands in whose buffer the result may be written, if nothing else needs them (INTO).
         scratch: further buffers it needs while it runs (INTO).
@@ -58,6 +59,7 @@ class Statement:
     lines: Lines | None = None
     make: Callable[..., Any] | None = None
     keeps_order: bool = False
+    shape: Value | None = None
     fresh: Callable[[list[str]], str] | None = None
     replaces: frozenset[int] = frozenset()
     scratch: tuple[TensorType, ...] = ()
@@ -112,8 +114,9 @@ class Scope:
         self.statements.append(Statement(value, args, Kind.INTO, lines=lines, **more))
 
     def view(self, value: Value, arg: Value, make: Callable[..., Any], keeps_order: bool = True) -> None:
-        """Add a view."""
-        self.statements.append(Statement(value, (arg,), Kind.VIEW, make=make, keeps_order=keeps_order))
+        """Add a view; one that keeps the order is made by its shape alone."""
+        shape = self.shape(self.type(value).shape) if keeps_order else None
+        self.statements.append(Statement(value, (arg,), Kind.VIEW, make=make, keeps_order=keeps_order, shape=shape))
 
     def call(self, value: Value, args: tuple[Value, ...], make: Callable[..., Any]) -> None:
         """Add a call of a kernel."""
