@@ -15,7 +15,7 @@ from graphpool.graph.values import read_nested
 from graphpool.nested import nest
 from graphpool.plan import Plan
 from graphpool.runtimes.arrays import by_port, check_leading, wants
-from graphpool.runtimes.base import Runtime
+from graphpool.runtimes.base import Arrays, Mode, Runtime
 
 
 class JaxRuntime(Runtime):
@@ -87,6 +87,12 @@ class JaxRuntime(Runtime):
             plans.pure_values[value]: array.astype(pure.type(plans.pure_values[value]).dtype)
             for value, array in self._handed_to("record").items()
         }
+
+    def _execute_ragged(
+        self, mode: Mode, inputs: Arrays, states: Arrays, lengths: Array
+    ) -> tuple[Arrays, Arrays, Arrays]:
+        outputs, following, records = self._program(mode).ragged(self._handed_to(mode), states, inputs, lengths)
+        return outputs, following, records
 
     def _apply(
         self,
