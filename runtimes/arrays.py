@@ -55,6 +55,8 @@ def check_leading(ports: Sequence[PortSignature], arrays: Sequence[Any], outer: 
     Raises:
         InputError: they do not.
     """
+    if len(arrays) == 1:
+        return
     shapes = {port.name: array.shape[:outer] for port, array in zip(ports, arrays, strict=True)}
     if len(set(shapes.values())) > 1:
         raise InputError(f"the inputs differ in batch or time: {shapes}")
@@ -79,15 +81,17 @@ def by_port(ports: Sequence[PortSignature], x: Any) -> Mapping[str, Any]:
 def _read_port(port: PortSignature, item: Any, *, time: bool, check_finite: bool) -> tuple[Array, bool]:
     array = _numeric(port, item)
     rank, outer = port.type.rank, 2 if time else 1
-    wanted = wants(port, time=time)
     if array.ndim not in (rank + outer, rank + outer - 1) or array.shape[array.ndim - rank :] != port.type.shape:
+        wanted = wants(port, time=time)
         raise InputError(format_error(f"input {port.name!r} wants {wanted}, got an array of shape {array.shape}"))
     is_batched = array.ndim == rank + outer
     array = array if is_batched else array[None]
     if array.shape[0] == 0:
+        wanted = wants(port, time=time)
         raise InputError(f"input {port.name!r} holds no samples: shape {array.shape}, wanted {wanted}")
-    with np.errstate(over="ignore"):
-        array = array.astype(port.type.dtype, copy=False)
+    if array.dtype != port.type.dtype:
+        with np.errstate(over="ignore"):
+            array = array.astype(port.type.dtype)
     if check_finite and not np.all(np.isfinite(array)):
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         axes = "(sample, step, ...)" if time else "(sample, ...)"
@@ -108,6 +112,8 @@ def _numeric(port: PortSignature, item: Any) -> Array:
         array = np.asarray(item)
     except ValueError as error:
         raise InputError(f"input {port.name!r} is no array: {error}") from error
+    if array.dtype == port.type.dtype:
+        return array
     if array.dtype.kind not in NUMERIC_KINDS or not np.can_cast(array.dtype, port.type.dtype, "same_kind"):
         taken = {"f": "real numbers, integers and bools", "b": "bools"}.get(port.type.dtype.kind, "integers and bools")
         raise InputError(

@@ -366,7 +366,7 @@ class Runtime:
         for entry in self.signature.states:
             array = self._state[entry.name]
             if array.ndim == entry.type.rank:
-                array = np.broadcast_to(array, (batch, *entry.type.shape))
+                array = array[None] if batch == 1 else np.broadcast_to(array, (batch, *entry.type.shape))
             elif array.shape[0] != batch:
                 raise StateError(
                     format_error(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from math import ceil, prod
 from typing import Any
 
@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from graphpool.compilers.jax.evaluate import Environment, evaluate_plan
+from graphpool.compilers.jax.evaluate import evaluate_plan
 from graphpool.compilers.jax.pure import PureFunction, pure
 from graphpool.graph import Graph, Value
 from graphpool.graph.types import Array
@@ -52,24 +52,24 @@ class JaxProgram:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._whole = jax.jit(partial(evaluate_plan, plan, False))
+        self._executables: dict[tuple[Any, ...], Any] = {}
         self._steps: dict[int, int] = {}
         self._padded_steps: dict[int, int] = {}
-        self._ready: tuple[Mapping[Value, Array], Environment] | None = None
+        self._ready: tuple[Mapping[Value, Array], list[jax.Array]] | None = None
 
     def __call__(
         self, handed: Mapping[Value, Array], states: Sequence[Array], inputs: Sequence[Array]
     ) -> tuple[Arrays, Arrays, Arrays]:
-        ready = self._on_device(handed)
-        batch, steps = inputs[0].shape[:2]
+        batch, steps = inputs[0].shape[0], 1
         if not self.plan.one_step:
+            steps = inputs[0].shape[1]
             if batch not in self._steps:
                 self._steps[batch] = self._first_tile(batch, steps)
             if steps != self._steps[batch]:
-                return self._in_pieces(ready, states, inputs, self._cut(batch, steps), np.full(batch, steps))
-        taken = {array.__array_interface__["data"][0] for array in (*states, *inputs)}
-        outputs, following, records = _run(self._whole, ready, states, inputs)
-        return _owned(outputs, taken), _owned(following, taken), _owned(records, taken)
+                pieces = self._cut(batch, steps)
+                return self._in_pieces(handed, states, inputs, pieces, np.full(batch, steps))
+        made = self._run(handed, states, inputs, is_padded=False)
+        return self._parted(_owned(made, (*states, *inputs)), len(states))
 
     def ragged(
         self, handed: Mapping[Value, Array], states: Sequence[Array], inputs: Sequence[Array], lengths: Array
@@ -81,7 +81,7 @@ class JaxProgram:
         """
         batch, steps = inputs[0].shape[:2]
         pieces = self._cut_padded(batch, 0, steps)
-        outputs, following, records = self._in_pieces(self._on_device(handed), states, inputs, pieces, lengths)
+        outputs, following, records = self._in_pieces(handed, states, inputs, pieces, lengths)
         behind = np.arange(steps) >= lengths[:, None]
         for array in records if self.plan.emit == "last" else (*outputs, *records):
             array[behind] = 0
@@ -90,8 +90,7 @@ class JaxProgram:
     @property
     def compiled(self) -> int:
         """How many programs have been compiled so far."""
-        padded = self.__dict__.get("_padded")
-        return sum(program._cache_size() for program in (self._whole, padded) if program is not None)
+        return len(self._executables)
 
     @property
     def pure(self) -> PureFunction:
@@ -123,7 +122,12 @@ class JaxProgram:
 
     # --- running pieces --------------------------------------------------------------------------------------------
     def _in_pieces(
-        self, ready: Environment, states: Sequence[Array], inputs: Sequence[Array], pieces: Iterator[Piece], ends: Array
+        self,
+        handed: Mapping[Value, Array],
+        states: Sequence[Array],
+        inputs: Sequence[Array],
+        pieces: Iterator[Piece],
+        ends: Array,
     ) -> tuple[Arrays, Arrays, Arrays]:
         """Run piece after piece; ``ends`` says how many steps each sample has."""
         (batch, steps), graph = inputs[0].shape[:2], self.plan.graph
@@ -133,9 +137,9 @@ class JaxProgram:
         for piece in pieces:
             part = [x[:, piece.start : piece.stop] for x in inputs]
             if piece.is_padded:
-                made, states, seen = self._run_padded(ready, states, part, outputs, ends - piece.start)
+                made, states, seen = self._run_padded(handed, states, part, outputs, ends - piece.start)
             else:
-                made, states, seen = _run(self._whole, ready, states, part)
+                made, states, seen = self._parted(self._run(handed, states, part, is_padded=False), len(states))
             for whole, one in zip(outputs, made, strict=True):
                 if last:
                     whole[...] = one
@@ -146,30 +150,62 @@ class JaxProgram:
         return outputs, [np.array(state) for state in states], records
 
     def _run_padded(
-        self, ready: Environment, states: Sequence[Array], part: Arrays, outputs: Arrays, ends: Array
+        self, handed: Mapping[Value, Array], states: Sequence[Array], part: Arrays, outputs: Arrays, ends: Array
     ) -> tuple[Arrays, Arrays, Arrays]:
         batch, steps = part[0].shape[:2]
-        size, last = self._padded_steps[batch], self.plan.emit == "last"
+        size, count = self._padded_steps[batch], len(states)
         room = size - steps
         inputs = [np.pad(x, [(0, 0), (0, room), *[(0, 0)] * (x.ndim - 2)]) if room else x for x in part]
         active = np.arange(size) < ends[:, None]
-        # A plan that emits the last step has the outputs as further states.
-        given = [*states, *outputs] if last else states
-        made, following, seen = _run(self._padded, ready, given, [*inputs, active])
-        return (following[len(states) :] if last else made), following[: len(states)], seen
+        if self.plan.emit == "each":
+            return self._parted(self._run(handed, states, [*inputs, active], is_padded=True), count)
+        # The outputs are further states.
+        made = self._run(handed, [*states, *outputs], [*inputs, active], is_padded=True)
+        end = count + len(outputs)
+        return made[count:end], made[:count], made[end:]
+
+    def _run(
+        self, handed: Mapping[Value, Array], states: Sequence[Array], inputs: Sequence[Array], is_padded: bool
+    ) -> Arrays:
+        """Run a program: outputs, states and records in one list. They are JAX's: only read them."""
+        arrays = (*self._on_device(handed), *states, *inputs)
+        key = (*inputs[0].shape[:2], is_padded)
+        # Outside of it, JAX would take 64 bit for 32.
+        with jax.enable_x64(True):
+            if key not in self._executables:
+                self._executables[key] = self._compile(arrays, is_padded)
+            return [np.asarray(array) for array in self._executables[key](*arrays)]
+
+    def _parted(self, arrays: Arrays, count: int) -> tuple[Arrays, Arrays, Arrays]:
+        """Outputs, states and records."""
+        first = len(self.plan.graph.outputs)
+        return arrays[:first], arrays[first : first + count], arrays[first + count :]
+
+    def _compile(self, arrays: Sequence[Any], is_padded: bool) -> Any:
+        """A program for arrays of these shapes. Called so, it takes less time than through ``jax.jit``."""
+        plan = self._padded_plan if is_padded else self.plan
+        handed, count = plan.handed, len(plan.graph.states)
+
+        def function(*arrays: jax.Array) -> list[jax.Array]:
+            env = dict(zip(handed, arrays, strict=False))
+            rest = arrays[len(handed) :]
+            outputs, following, records = evaluate_plan(plan, False, env, rest[:count], rest[count:])
+            return [*outputs, *following, *records]
+
+        return jax.jit(function).lower(*arrays).compile()
 
     @cached_property
-    def _padded(self) -> Any:
-        """The program whose last input says at which steps a sample goes on."""
+    def _padded_plan(self) -> Plan:
+        """The plan whose last input says at which steps a sample goes on."""
         graph = Freeze(keep_outputs=self.plan.emit == "last").run(self.plan.graph).graph
-        return jax.jit(partial(evaluate_plan, make_plan(graph, self.plan.hoist), False))
+        return make_plan(graph, self.plan.hoist)
 
-    def _on_device(self, handed: Mapping[Value, Array]) -> Environment:
+    def _on_device(self, handed: Mapping[Value, Array]) -> list[jax.Array]:
         """The values computed once, as JAX arrays: moving them takes longer than a small step."""
         ready = self._ready
         if ready is None or ready[0] is not handed:
             with jax.enable_x64(True):
-                ready = (handed, {value: jnp.array(handed[value]) for value in self.plan.handed})
+                ready = (handed, [jnp.array(handed[value]) for value in self.plan.handed])
             self._ready = ready
         return ready[1]
 
@@ -207,29 +243,25 @@ def _zeros(graph: Graph, value: Value, leading: tuple[int, ...]) -> Array:
 
 
 # --- between NumPy and JAX ----------------------------------------------------------------------------------------
-def _run(
-    program: Any, ready: Environment, states: Sequence[Array], inputs: Sequence[Array]
-) -> tuple[Arrays, Arrays, Arrays]:
-    """Run a jitted program; the arrays are JAX's: only read them."""
-    # Called outside of it, the function would be traced again in 32 bit.
-    with jax.enable_x64(True):
-        outputs, following, records = program(ready, list(states), list(inputs))
-    return [np.asarray(a) for a in outputs], [np.asarray(a) for a in following], [np.asarray(a) for a in records]
-
-
-def _owned(arrays: Arrays, taken: set[int]) -> Arrays:
+def _owned(arrays: Arrays, given: Sequence[Array]) -> Arrays:
     """The arrays as the caller's own.
 
     What JAX lends is read-only. Small arrays are copied. A large one is handed over as it is, since nobody else has its
     memory; unless it is in use already: an input that comes out as it went in, or a value that comes out twice.
     """
-    owned = []
+    if all(array.nbytes < LENT for array in arrays):
+        return [array.copy() for array in arrays]
+    owned, taken = [], {_address(array) for array in given}
     for array in arrays:
-        address = array.__array_interface__["data"][0]
-        is_free = array.nbytes >= LENT and array.flags.c_contiguous and address not in taken
-        owned.append(np.asarray(_Lender(array)) if is_free else np.array(array))
-        taken.add(address)
+        is_free = array.nbytes >= LENT and array.flags.c_contiguous and _address(array) not in taken
+        taken.add(_address(array))
+        owned.append(np.asarray(_Lender(array)) if is_free else array.copy())
     return owned
+
+
+def _address(array: Array) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 class _Lender:
