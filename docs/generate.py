@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import graphpool.functional
-from graphpool.compilers.onnx.regions import has_lowering
+from graphpool.compilers.onnx.nodes import has_lowering
 from graphpool.graph.types import SHORT_NAMES
 from graphpool.ops import FAMILIES, OPS, Trait
 from graphpool.trace.functions import FUNCTIONS, METHODS

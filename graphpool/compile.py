@@ -245,7 +245,7 @@ def load(path: Any, target: str | None = None, **options: Any) -> Any:
     if target not in (None, "onnx") or options:
         what = f"{str(path)!r} is an ONNX model: it runs on 'onnx', as it was compiled"
         raise TargetError(format_error(what, hint='save("net.gpz") writes a model that compiles again'))
-    return _load_attribute("graphpool.runtimes.onnx:load", "onnx")(path)
+    return _load_attribute("graphpool.runtimes.onnx_file:load", "onnx")(path)
 
 
 def _load_model(path: Any, target: str, options: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 
@@ -26,6 +26,14 @@ from graphpool.runtimes.ragged import read_lengths, run_ragged
 
 Mode = Literal["run", "record", "step"]
 Arrays = list[Array]
+
+
+class Resident(Protocol):
+    """Where a state lives that a target keeps to itself between steps."""
+
+    def fetch(self) -> dict[str, Array]:
+        """Copies of all states by dotted path, as :meth:`Runtime.state` gives them."""
+        ...
 
 
 class Runtime:
@@ -45,6 +53,7 @@ class Runtime:
     ) -> None:
         self.artifact = artifact
         self._parameters = self._read_parameters(parameters)
+        self._resident: Resident | None = None
         self._state = self._initial_state()
         self._programs: dict[str, Any] = {}
         self._handed: dict[str, dict[Value, Array]] = {}
@@ -122,9 +131,7 @@ class Runtime:
             StateError: the batch of x does not fit the state's.
         """
         batch = read_ports(self.signature.inputs, x, time=False, check_finite=check_finite)
-        inputs = batch.arrays + self._numbered(sample, (batch.size,))
-        outputs, states, _ = self._execute("step", inputs, self._states_for(batch.size))
-        self._keep(states)
+        outputs = self._advance(batch.arrays + self._numbered(sample, (batch.size,)), batch.size)
         return self._delivered(outputs if batch.is_batched else [output[0] for output in outputs])
 
     def stream(self, chunks: Iterable[Any], *, sample: int = 0, check_finite: bool = False) -> Iterator[Any]:
@@ -244,6 +251,7 @@ class Runtime:
         """An independent stream: the same model, with its own state and parameters."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
+        other._resident = None
         other._parameters = {name: array.copy() for name, array in self._parameters.items()}
         other._state = {name: array.copy() for name, array in self._state.items()}
         other._programs = dict(self._programs)
@@ -257,7 +265,7 @@ class Runtime:
         return self.copy()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_programs": {}, "_handed": {}}
+        return {**self.__dict__, "_held": self._state, "_resident": None, "_programs": {}, "_handed": {}}
 
     def save(self, path: Any) -> None:
         """Write the model as traced, with its present parameters and its present state, to a ``.gpz`` file.
@@ -299,6 +307,12 @@ class Runtime:
         return f"<{type(self).__name__} of {self.signature.name!r}>"
 
     # --- what targets override -------------------------------------------------------------------------------------
+    def _advance(self, inputs: Arrays, batch: int) -> Arrays:
+        """Run one step from the present state, and keep the next one; the outputs belong to the caller."""
+        outputs, states, _ = self._execute("step", inputs, self._states_for(batch))
+        self._keep(states)
+        return outputs
+
     def _execute(self, mode: Mode, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
         """Run the program of a mode: inputs ``(B, T, *sample)``, ``(B, *sample)`` for a step; at least one step."""
         outputs, following, records = self._program(mode)(self._handed_to(mode), states, inputs)
@@ -318,6 +332,15 @@ class Runtime:
         """Called after parameters have been set."""
 
     # --- helpers ---------------------------------------------------------------------------------------------------
+    @property
+    def _state(self) -> dict[str, Array]:
+        """The present state by dotted path. Where it lives in the target it is fetched, and goes on living there."""
+        return self._held if self._resident is None else self._resident.fetch()
+
+    @_state.setter
+    def _state(self, state: dict[str, Array]) -> None:
+        self._held, self._resident = state, None
+
     def _program(self, mode: Mode) -> Any:
         if mode not in self._programs:
             self._programs[mode] = self.artifact.build(getattr(self.artifact.plans, mode))
@@ -362,9 +385,9 @@ class Runtime:
 
     def _states_for(self, batch: int) -> Arrays:
         """The states with a batch axis; an unbatched state starts every sample."""
-        states = []
+        present, states = self._state, []
         for entry in self.signature.states:
-            array = self._state[entry.name]
+            array = present[entry.name]
             if array.ndim == entry.type.rank:
                 array = array[None] if batch == 1 else np.broadcast_to(array, (batch, *entry.type.shape))
             elif array.shape[0] != batch:

@@ -1,57 +1,24 @@
-"""Runs ONNX models with onnxruntime, compiled ones and loaded files."""
+"""Runs compiled ONNX models with onnxruntime."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import stat
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from graphpool.archive import write_whole
-from graphpool.artifact import FORMAT_VERSION, Artifact, ParamSignature, PortSignature, Signature, StateSignature
-from graphpool.errors import GraphpoolError, ModelFileError, ParameterError, TargetError, format_error
-from graphpool.graph import SAMPLE, Literal, TensorType, Value
+from graphpool.artifact import Artifact
+from graphpool.errors import ParameterError, TargetError, format_error
+from graphpool.graph import Value
 from graphpool.graph.files import SUFFIX as MODEL_SUFFIX
-from graphpool.graph.types import SHORT_NAMES, Array, DType
-from graphpool.plan import Plan
+from graphpool.graph.types import Array, Shape
 from graphpool.runtimes.base import Arrays, Mode, Runtime
+from graphpool.runtimes.resident import ResidentSteps, StepModel
+from graphpool.runtimes.sessions import SessionSettings, make_session
 
 SUFFIX = ".onnx"
-ERRORS_ONLY = 3
-EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
-SIGNATURE_KEY, VERSION_KEY, ONE_STEP_KEY = "graphpool.signature", "graphpool.format_version", "graphpool.one_step"
-RECORD_KEY = "graphpool.record"
-DTYPES = {dtype.name: dtype for dtype in SHORT_NAMES}
-TENSOR_TYPES = {
-    "float32": "tensor(float)",
-    "float64": "tensor(double)",
-    "int32": "tensor(int32)",
-    "int64": "tensor(int64)",
-    "bool": "tensor(bool)",
-}
-"""What onnxruntime calls the dtypes."""
-
-LARGEST_SAMPLE = 2**28
-"""The most elements that a file may declare for a signal or for all states: files are untrusted."""
-
-LARGEST_FILE = 2**31 - 1
-"""In bytes: what protobuf can hold."""
-
-
-def make_session(model: bytes) -> Any:
-    """An onnxruntime session on the CPU, for a self-contained model: it finds tensors in no other file."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = ERRORS_ONLY
-    with tempfile.TemporaryDirectory() as nothing:
-        options.add_session_config_entry(EXTERNAL_FOLDER, nothing)
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 class OnnxRuntime(Runtime):
@@ -61,11 +28,27 @@ class OnnxRuntime(Runtime):
     they are inputs, and it makes none.
     """
 
+    _is_packed = True
+    """Whether states go into sessions without axes of length 1."""
+
     def __init__(
         self, artifact: Artifact, parameters: Mapping[str, Array], state: Mapping[str, Array] | None = None
     ) -> None:
+        self._steps: ResidentSteps | None = None
         super().__init__(artifact, parameters, state)
         self._sessions: dict[str, Any] = {}
+        self._session_settings = SessionSettings.chosen(artifact.options)
+
+    def step(self, x: Any, *, sample: int = 0, check_finite: bool = False) -> Any:
+        """Run one time step: see :meth:`graphpool.runtimes.base.Runtime.step`.
+
+        The states stay where onnxruntime reads and writes them. An array of just the right dtype and shape goes
+        straight there; everything else is read first.
+        """
+        steps = self._steps if self._resident is not None else None
+        if steps is not None and steps.fits(x) and type(sample) is int and sample == steps.sample and not check_finite:
+            return steps.step(x)
+        return super().step(x, sample=sample, check_finite=check_finite)
 
     def model_bytes(self, mode: Mode = "run") -> bytes:
         """The ONNX model of a whole evolution (``"run"``), one that also returns records, or one time step."""
@@ -94,17 +77,18 @@ class OnnxRuntime(Runtime):
 
     def copy(self) -> OnnxRuntime:
         other = super().copy()
-        other._sessions = dict(self._sessions)
+        other._sessions, other._steps = dict(self._sessions), None
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_sessions": {}}
+        return {**super().__getstate__(), "_sessions": {}, "_steps": None}
 
     @property
     def _takes_parameters(self) -> bool:
         return self.artifact.options.get("parameters") == "inputs"
 
     def _parameters_changed(self) -> None:
+        self._state, self._steps = self._state, None
         if not self._takes_parameters:
             self._sessions = {}
 
@@ -132,248 +116,72 @@ class OnnxRuntime(Runtime):
 
     def _session(self, mode: Mode) -> Any:
         if mode not in self._sessions:
-            self._sessions[mode] = make_session(self.model_bytes(mode))
+            settings = self._session_settings
+            settings = settings.for_steps() if mode == "step" else settings
+            self._sessions[mode] = make_session(self._session_model(mode), settings)
         return self._sessions[mode]
 
+    def _session_model(self, mode: Mode) -> bytes:
+        """What the session of a mode runs: the same as the file, without what is there for other engines."""
+        model: bytes = self._program(mode).private().file(self._handed_to(mode), record=mode == "record")
+        return model
+
+    # --- whole evolutions ------------------------------------------------------------------------------------------
     def _execute(self, mode: Mode, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-        parameters = self._present_parameters()
-        return self._run_session(self._session(mode), inputs, states, parameters)
+        """Inputs of the model are ports, states, parameters; its outputs are outputs, records, next states."""
+        session, parameters = self._session(mode), self._present_parameters()
+        if self.signature.takes_sample:  # the model counts from the first one
+            inputs = [*inputs[:-1], inputs[-1].reshape(-1)[:1]]
+        if self._is_packed:
+            states = [state.reshape(_packed(state.shape)) for state in states]
+        arrays = [np.asarray(array, order="C") for array in (*inputs, *states, *parameters)]
+        taken = [entry.name for entry in session.get_inputs()]
+        given = zip(self._tensor_names(taken), arrays, strict=True)
+        results = session.run(None, {name: array for name, array in given if name in taken})
+        first, last = len(self.signature.outputs), len(results) - len(states)
+        following = [
+            array.reshape(len(array), *entry.type.shape)
+            for entry, array in zip(self.signature.states, results[last:], strict=True)
+        ]
+        return results[:first], following, results[first:last]
 
     def _tensor_names(self, taken: list[str]) -> list[str]:
         """The names of ports, states and parameters in the model, which takes the given ones."""
         return taken
 
-    def _run_session(
-        self, session: Any, inputs: Arrays, states: Arrays, parameters: Arrays
-    ) -> tuple[Arrays, Arrays, Arrays]:
-        """Inputs of the model are ports, states, parameters; its outputs are outputs, records, next states."""
-        taken = [entry.name for entry in session.get_inputs()]
-        if self.signature.takes_sample:  # the file counts from the first one
-            inputs = [*inputs[:-1], inputs[-1].reshape(-1)[:1]]
-        arrays = [np.asarray(array, order="C") for array in (*inputs, *states, *parameters)]
-        given = zip(self._tensor_names(taken), arrays, strict=True)
-        results = session.run(None, {name: array for name, array in given if name in taken})
-        first, last = len(self.signature.outputs), len(results) - len(states)
-        return results[:first], results[last:], results[first:last]
+    # --- single steps ----------------------------------------------------------------------------------------------
+    def _advance(self, inputs: Arrays, batch: int) -> Arrays:
+        if self._resident is None or self._steps is None or self._steps.batch != batch:
+            states = self._states_for(batch)
+            if self._steps is None or self._steps.batch != batch:
+                self._steps = ResidentSteps(self._step_model(), self.signature, batch)
+            self._steps.load(states)
+        outputs = self._steps.advance(inputs)
+        self._resident = self._steps
+        return outputs
 
-
-class OnnxFileRuntime(OnnxRuntime):
-    """A model loaded from an ``.onnx`` file.
-
-    Its parameters are constants of the file; or they are inputs, and then they have no value until
-    :meth:`set_parameters` gives one.
-    """
-
-    def __init__(
-        self, model: bytes, signature: Signature, names: list[str], *, has_records: bool, takes_parameters: bool
-    ) -> None:
-        options = {"parameters": "inputs" if takes_parameters else "constants"}
-        super().__init__(Artifact("onnx", signature, NO_PLANS, _no_build, options=options), {})
-        self._model = model
-        self._names = names
-        self._has_records = has_records
-
-    @property
-    def plan(self) -> Plan:
-        """A file has no plan.
-
-        Raises:
-            TargetError: always.
-        """
-        raise TargetError("a loaded .onnx model has no graph and no plan; compile the module to look at them")
-
-    def model_bytes(self, mode: Mode = "run") -> bytes:
-        """The content of the file.
-
-        Raises:
-            TargetError: records are asked for, and the file has none.
-        """
-        self._check_mode(mode)
-        return self._model
-
-    def set_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Set parameters where they are inputs of the model; those that are not named stay.
-
-        Raises:
-            ParameterError: they are constants of the file; or an unknown name, a wrong shape or dtype.
-        """
-        if self._takes_parameters:
-            return super().set_parameters(parameters)
-        raise ParameterError(
-            format_error(
-                "a loaded .onnx model has no parameters to set: they are constants of the file",
-                where=self.signature.name,
-                hint="set them on the module, compile it for onnx, and save it again; a file compiled with "
-                "parameters='inputs' takes them when it runs",
-            )
+    def _step_model(self) -> StepModel:
+        session = self._session("step")
+        taken, made = ([entry.name for entry in entries] for entries in (session.get_inputs(), session.get_outputs()))
+        names, signature = self._tensor_names(taken), self.signature
+        signals, states = len(signature.inputs) + signature.takes_sample, len(signature.states)
+        before, after = names[signals : signals + states], made[len(made) - states :]
+        parameters = [np.array(array, order="C") for array in self._present_parameters()]
+        return StepModel(
+            session,
+            signals=names[:signals],
+            outputs=made[: len(signature.outputs)],
+            states=list(zip(before, after, strict=True)),
+            fixed=dict(zip(names[signals + states :], parameters, strict=True)),
+            has_time=self._step_has_time(),
+            packed=self._is_packed,
         )
 
-    def _tensor_names(self, taken: list[str]) -> list[str]:
-        """Those of the metadata: optimisers drop inputs that nothing reads, such as a state that is only written."""
-        return self._names
-
-    def _check_mode(self, mode: Mode) -> None:
-        if mode == "record" and not self._has_records:
-            raise TargetError(
-                format_error(
-                    "this .onnx file has no recorded values",
-                    where=self.signature.name,
-                    hint='write it with save("net.onnx", record=True)',
-                )
-            )
-
-    def _execute(self, mode: Mode, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-        if mode != "step":
-            outputs, following, records = super()._execute("run", inputs, states)
-            return outputs, following, records if mode == "record" else []
-        outputs, following, _ = super()._execute("run", [array[:, None] for array in inputs], states)
-        return [output[:, 0] for output in outputs], following, []
+    def _step_has_time(self) -> tuple[bool, bool]:
+        """Whether signals and outputs of the model of one step have a time axis."""
+        return False, False
 
 
-def _no_build(plan: Plan) -> NoReturn:
-    raise TargetError("a loaded .onnx model cannot be built again")
-
-
-NO_PLANS: Any = None
-
-
-def load(path: Any) -> OnnxFileRuntime:
-    """Load an ``.onnx`` file that graphpool has written.
-
-    Raises:
-        ModelFileError: it cannot be read, is no ONNX model, or none of graphpool's.
-    """
-    model = _read_file(path)
-    try:
-        session = make_session(model)
-    except Exception as error:  # onnxruntime has a class for each failure, and no common base but this one
-        raise ModelFileError(f"{str(path)!r} is no ONNX model that onnxruntime can run: {error}") from error
-    metadata = session.get_modelmeta().custom_metadata_map
-    if SIGNATURE_KEY not in metadata:
-        raise ModelFileError(
-            format_error(
-                f"{str(path)!r} is an ONNX model, but not one that graphpool has written",
-                hint="run it with onnxruntime itself",
-            )
-        )
-    version = metadata.get(VERSION_KEY)
-    if version != str(FORMAT_VERSION):
-        raise ModelFileError(f"{str(path)!r} has format version {version}; this graphpool reads {FORMAT_VERSION}")
-    if metadata.get(ONE_STEP_KEY) != "false":
-        raise ModelFileError(f"{str(path)!r} is a model of one time step; load takes models of whole evolutions")
-    signature, names, takes_parameters = _read_signature(str(path), metadata[SIGNATURE_KEY], session)
-    has_records = bool(signature.records) or metadata.get(RECORD_KEY) == "true"
-    runtime = OnnxFileRuntime(model, signature, names, has_records=has_records, takes_parameters=takes_parameters)
-    runtime._sessions["run"] = session
-    return runtime
-
-
-def _read_file(path: Any) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                # A device may have no end.
-                raise ModelFileError(f"{str(path)!r} is no regular file")
-            if status.st_size > LARGEST_FILE:
-                raise ModelFileError(
-                    f"{str(path)!r} has {status.st_size} bytes; an ONNX model has at most {LARGEST_FILE}"
-                )
-            return file.read()
-    except OSError as error:
-        raise ModelFileError(f"cannot read {str(path)!r}: {error.strerror}") from error
-
-
-def _read_signature(path: str, text: str, session: Any) -> tuple[Signature, list[str], bool]:
-    """The signature, the names of all inputs in the model, and whether parameters are among them."""
-    try:
-        stored = json.loads(text)
-        _check_sizes(stored["states"])
-        ports = tuple(map(_read_port, stored["inputs"]))
-        signature = Signature(
-            name=str(stored["name"]),
-            dt=None if stored["dt"] is None else float(stored["dt"]),
-            inputs=tuple(port for port in ports if port.kind != SAMPLE),
-            outputs=tuple(map(_read_port, stored["outputs"])),
-            states=tuple(map(_read_state, stored["states"])),
-            params=tuple(map(_read_param, stored.get("params", ()))),
-            records=tuple(map(_read_port, stored["records"])),
-            takes_sample=bool(ports) and ports[-1].kind == SAMPLE,
-        )
-        names = _check_tensors(stored, session)
-    except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError, GraphpoolError) as error:
-        raise ModelFileError(f"{path!r} has metadata that graphpool cannot read: {error!r}") from error
-    return signature, names, "params" in stored
-
-
-def _check_tensors(stored: Mapping[str, Any], session: Any) -> list[str]:
-    """Check that the tensors of the model are those that its metadata name, in the same order.
-
-    Inputs may be missing in the model: optimisers drop those that nothing reads.
-
-    Returns:
-        The names of all inputs.
-
-    Raises:
-        ValueError: they are not.
-    """
-    ports, states = "tensor", ("input", "output")
-    inputs = [(entry[ports], entry, 1 if entry.get("kind") == SAMPLE else 2) for entry in stored["inputs"]]
-    inputs += [(entry[states[0]], entry, 1) for entry in stored["states"]]
-    inputs += [(entry[ports], entry, 0) for entry in stored.get("params", ())]
-    outputs = [(entry[ports], entry, 2) for entry in (*stored["outputs"], *stored["records"])]
-    outputs += [(entry[states[1]], entry, 1) for entry in stored["states"]]
-    names = [name for name, _, _ in inputs]
-    if len(set(names)) < len(names):
-        raise ValueError(f"they name an input twice: {names}")
-    taken = {tensor.name for tensor in session.get_inputs()}
-    left = [entry for entry in inputs if entry[0] in taken]
-    for wanted, tensors in ((left, session.get_inputs()), (outputs, session.get_outputs())):
-        if [name for name, _, _ in wanted] != [tensor.name for tensor in tensors]:
-            raise ValueError(f"they name {[name for name, _, _ in wanted]}, it has {[one.name for one in tensors]}")
-        for (name, entry, leading), tensor in zip(wanted, tensors, strict=True):
-            declared = TENSOR_TYPES[entry["dtype"]], entry["shape"], leading + len(entry["shape"])
-            if declared != (tensor.type, tensor.shape[leading:], len(tensor.shape)):
-                raise ValueError(f"{name!r} is {tensor.type} of shape {tensor.shape}, they say {entry}")
-    return names
-
-
-def _read_type(entry: Mapping[str, Any]) -> TensorType:
-    shape = tuple(int(n) for n in entry["shape"])
-    if math.prod(shape) > LARGEST_SAMPLE:
-        raise ValueError(f"{entry['name']!r} has the shape {shape}; at most {LARGEST_SAMPLE} elements are read")
-    return TensorType(DTYPES[entry["dtype"]], shape)
-
-
-def _check_sizes(states: Sequence[Mapping[str, Any]]) -> None:
-    """Check that all initial states together are not too large.
-
-    Raises:
-        ValueError: they are.
-    """
-    size = sum(_read_type(entry).size for entry in states)
-    if size > LARGEST_SAMPLE:
-        raise ValueError(f"all states have {size} elements; at most {LARGEST_SAMPLE} are read")
-
-
-def _read_port(entry: Mapping[str, Any]) -> PortSignature:
-    return PortSignature(str(entry["name"]), _read_type(entry), str(entry.get("kind", "continuous")))
-
-
-def _read_param(entry: Mapping[str, Any]) -> ParamSignature:
-    return ParamSignature(str(entry["name"]), _read_type(entry))
-
-
-def _read_state(entry: Mapping[str, Any]) -> StateSignature:
-    type_ = _read_type(entry)
-    stored = entry["init"]
-    numbers = stored["fill"] if isinstance(stored, Mapping) else stored
-    init = np.asarray(_read_numbers(numbers, type_.dtype), dtype=type_.dtype)
-    return StateSignature(str(entry["name"]), type_, Literal(np.broadcast_to(init, type_.shape)))
-
-
-def _read_numbers(item: Any, dtype: DType) -> Any:
-    """Numbers of strict JSON: NaN and infinities are written as strings."""
-    if isinstance(item, list):
-        return [_read_numbers(entry, dtype) for entry in item]
-    return float(item) if dtype.kind == "f" else item
+def _packed(shape: Shape) -> Shape:
+    """A batch of states without axes of length 1 in the sample."""
+    return shape[:1] + tuple(size for size in shape[1:] if size != 1)

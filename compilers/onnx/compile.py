@@ -6,7 +6,7 @@ onnx is imported when a file is made, so that asking for the target without it g
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from graphpool.compilers.base import Target, check_lowerable
@@ -14,7 +14,7 @@ from graphpool.compilers.onnx.options import OPTIONS, FileOptions
 from graphpool.errors import LoweringError, format_error, missing_extra
 from graphpool.graph import Value
 from graphpool.graph.types import Array
-from graphpool.plan import Plan
+from graphpool.plan import Plan, join_loops
 
 if TYPE_CHECKING:
     import onnx
@@ -29,6 +29,10 @@ class OnnxProgram:
 
     plan: Plan
     options: FileOptions = FileOptions()
+
+    def private(self) -> OnnxProgram:
+        """The program of the runtime's own session: see :class:`~graphpool.compilers.onnx.options.FileOptions`."""
+        return replace(self, options=replace(self.options, private=True))
 
     def model(self, handed: Mapping[Value, Array], *, record: bool = False) -> onnx.ModelProto:
         """The model.
@@ -59,7 +63,7 @@ def build(plan: Plan, **options: str) -> OnnxProgram:
         LoweringError: lists the nodes that have no lowering; or the network has no input.
     """
     try:
-        from graphpool.compilers.onnx.regions import has_lowering
+        from graphpool.compilers.onnx.nodes import has_lowering
     except ModuleNotFoundError as error:
         if error.name != "onnx":
             raise
@@ -73,7 +77,7 @@ def build(plan: Plan, **options: str) -> OnnxProgram:
                 hint="let step take an input, even where it is not used",
             )
         )
-    return OnnxProgram(plan, FileOptions(**options))
+    return OnnxProgram(join_loops(plan) if plan.hoist == "auto" else plan, FileOptions(**options))
 
 
 TARGET = Target("onnx", build, "graphpool.runtimes.onnx:OnnxRuntime", options=OPTIONS)

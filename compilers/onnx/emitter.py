@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,14 @@ class Tensor:
         type: dtype and shape of one sample at one step.
         array: its value where it is a constant, else None.
         ready: it is no constant, and yet has no leading axes.
+        packed: in the file, its sample has no axes of length 1: what only adds or drops such axes needs no node.
     """
 
     name: str
     type: TensorType
     array: Array | None = None
     ready: bool = False
+    packed: bool = False
 
     @property
     def stream(self) -> bool:
@@ -49,6 +51,16 @@ class Tensor:
     def rank(self) -> int:
         """The rank of one sample."""
         return self.type.rank
+
+    @property
+    def stored(self) -> TensorType:
+        """The type of one sample in the file."""
+        return pack_type(self.type) if self.packed else self.type
+
+
+def pack_type(type_: TensorType) -> TensorType:
+    """The type without axes of length 1."""
+    return TensorType(type_.dtype, tuple(size for size in type_.shape if size != 1))
 
 
 Operand = Tensor | str
@@ -93,12 +105,16 @@ class Emitter:
         self._read: set[str] = outer._read if outer is not None else set()
         self._full_shapes: dict[tuple[str, Shape], str] = {}
 
+    def with_leading(self, lead: Callable[[], str], leading: int) -> Emitter:
+        """An emitter into the same graph, for streams with other leading axes."""
+        other = Emitter(self.prefix, lead, leading)
+        other.nodes, other._counts, other._constants = self.nodes, self._counts, self._constants
+        other._read, other._full_shapes = self._read, self._full_shapes
+        return other
+
     def without_leading(self) -> Emitter:
         """An emitter into the same graph, for what is the same at every sample and step: no leading axes at all."""
-        other = Emitter(self.prefix, lambda: self.ints([]).name, 0)
-        other.nodes, other._counts, other._constants = self.nodes, self._counts, self._constants
-        other._read = self._read
-        return other
+        return self.with_leading(lambda: self.ints([]).name, 0)
 
     @property
     def lead(self) -> str:
@@ -175,6 +191,20 @@ class Emitter:
             return x
         return self.unsqueeze(x, [axis - x.rank for axis in range(-missing, 0)])
 
+    def pack(self, x: Tensor) -> Tensor:
+        """A stream in a shape whose sample has no axes of length 1."""
+        if x.packed or 1 not in x.type.shape:
+            return replace(x, packed=True)
+        name = self.emit("Reshape", x, self.ints([0] * self.leading + list(pack_type(x.type).shape)))
+        return Tensor(name, x.type, packed=True)
+
+    def unpack(self, x: Tensor) -> Tensor:
+        """A tensor in its own shape."""
+        if x.stored == x.type:
+            return replace(x, packed=False)
+        name = self.emit("Reshape", x, self.ints([0] * self.leading + list(x.type.shape)))
+        return Tensor(name, x.type)
+
     def align(self, args: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Operands of an elementwise op, as :func:`graphpool.ops.align`: streams of one sample rank."""
         rank = max(arg.rank for arg in args)
@@ -191,9 +221,9 @@ class Emitter:
         return self._full_shapes[key]
 
     def lift(self, x: Tensor, lead: str | None = None) -> Tensor:
-        """A stream as it is; another tensor repeated over the leading axes, outside of any body: once."""
+        """A stream in its own shape; another tensor repeated over the leading axes, outside of any body: once."""
         if x.stream:
-            return x
+            return self.unpack(x)
         if self._outer is not None:
             return self._outer.lift(x, lead or self.lead)
         return Tensor(self.emit("Expand", x, self.full_shape(x.type.shape, lead)), x.type)

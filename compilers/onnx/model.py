@@ -70,13 +70,13 @@ def make_model(
     """
     main = MainGraph(plan, handed, options)
     main.write()
-    opset = needed_opset(main.emitter.nodes)
+    opset = needed_opset(main.rows.nodes)
     graph = helper.make_graph(
-        in_opset(main.emitter.nodes, opset),
+        in_opset(main.rows.nodes, opset),
         _text(plan.graph.name) or "graph",
         main.inputs,
         main.outputs,
-        main.emitter.initializers(),
+        main.rows.initializers(),
     )
     doc = (DOC_ONE_STEP if plan.one_step else DOC) + DOC_STATES[options.states]
     model = helper.make_model(
@@ -124,6 +124,7 @@ def _signature(plan: Plan, options: FileOptions) -> dict[str, Any]:
     return {
         "name": graph.name,
         "dt": graph.dt,
+        "emit": plan.emit,
         "inputs": [
             tensor(port.name, input_name(graph, place), port.value) | {"kind": port.kind}
             for place, port in enumerate(graph.inputs)

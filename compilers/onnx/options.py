@@ -24,8 +24,11 @@ class FileOptions:
             ``"inputs"`` of the file in the dtypes of the trace, with that part inside, in the same dtypes.
         states: ``"broadcast"``: the first dimension of a state is 1 (one value for every sample) or the batch;
             ``"batched"``: it is the batch, and the file holds no nodes that repeat a state.
+        private: for the session of the runtime alone: states are batched, and their samples have no axes of length 1;
+            nothing is there for the sake of other engines.
     """
 
     loop: str = "Scan"
     parameters: str = "constants"
     states: str = "broadcast"
+    private: bool = False

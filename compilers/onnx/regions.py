@@ -14,39 +14,13 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from graphpool.compilers.onnx import bits, elementwise, indexing, lowerings, noise, shaping
-from graphpool.compilers.onnx.emitter import Call, Emitter, Tensor, lowers
+from graphpool.compilers.onnx.emitter import Emitter, Tensor
+from graphpool.compilers.onnx.loops import BATCH, CLOCK, TIME, LoopWriter, tensor_info
+from graphpool.compilers.onnx.nodes import Known, NodeWriter
 from graphpool.compilers.onnx.options import FileOptions
-from graphpool.graph import CONST, SAMPLE, Graph, State, TensorType, Value
-from graphpool.graph.types import BOOL, FLOAT32, INT64, Array
-from graphpool.ops import Trait, row
+from graphpool.graph import CONST, SAMPLE, Graph, State, Value
+from graphpool.graph.types import INT64, Array
 from graphpool.plan import Plan, Region
-
-FAMILIES = (lowerings, elementwise, bits, shaping, indexing, noise)
-"""The modules that fill the registry."""
-
-BATCH, TIME = "batch", "time"
-"""The symbols of the leading axes. Each state has one of its own: its first axis may be 1 for any batch."""
-
-CLOCK = TensorType(FLOAT32, ())
-"""What a Scan reads at each step that reads nothing else; it has no batch axis."""
-
-COUNTER, CONDITION = TensorType(INT64, ()), TensorType(BOOL, ())
-"""What the body of a Loop takes: the number of the step, and whether to go on."""
-
-READ_READY = frozenset({"matmul", "take"})
-"""Ops that, beside the elementwise ones, are lowered for operands that are ready. For others these are repeated over
-the leading axes."""
-
-Known = dict[Value, Tensor]
-"""The tensor of each value that has been written."""
-
-Infos = list[onnx.ValueInfoProto]
-
-
-def has_lowering(op: str) -> bool:
-    """Whether there are ONNX nodes for an op."""
-    return lowers.get(op) is not None
 
 
 def input_name(graph: Graph, place: int) -> str:
@@ -60,11 +34,6 @@ def input_name(graph: Graph, place: int) -> str:
 def param_name(name: str) -> str:
     """What a parameter is called in the file, as a constant and as an input."""
     return f"param.{name}"
-
-
-def tensor_info(name: str, type_: TensorType, *leading: str) -> onnx.ValueInfoProto:
-    """What a graph declares of an input or an output."""
-    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(type_.dtype), [*leading, *type_.shape])
 
 
 class MainGraph:
@@ -84,14 +53,15 @@ class MainGraph:
         self.inputs: list[onnx.ValueInfoProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
         first = input_name(plan.graph, 0)
-        self._batch = cache(lambda: self.emitter.emit("Shape", first, start=0, end=1, name="dims.batch"))
-        self._lead = cache(lambda: self.emitter.emit("Shape", f"{first}:steps", start=0, end=2, name="dims.lead"))
-        if plan.one_step:
-            self.emitter = Emitter("", self._batch, 1)
-        else:
-            self.emitter = Emitter("", self._lead, 2)
-        self._trips = cache(lambda: self._number_of_steps(first))
+        self._batch = cache(lambda: self.rows.emit("Shape", first, start=0, end=1, name="dims.batch"))
+        lead = cache(lambda: self.rows.emit("Shape", f"{first}:steps", start=0, end=2, name="dims.lead"))
+        self.rows = Emitter("", self._batch, 1)
+        self.steps = self.rows if plan.one_step else self.rows.with_leading(lead, 2)
+        self.writer = NodeWriter(plan.graph, self.labels)
+        trips = cache(lambda: self._number_of_steps(first))
+        self.loops = LoopWriter(self.writer, self.steps, self.rows, options, self._clock, trips)
         self.known: Known = {}
+        self.last: Known = {}
         self._constants()
         self._inputs()
         self._states = [self._state(place, state) for place, state in enumerate(self.graph.states)]
@@ -106,9 +76,11 @@ class MainGraph:
         if self.plan.one_step:
             self.known |= {state.current: self._states[i] for i, state in enumerate(self.graph.states)}
         for number, region in enumerate(self.plan.regions):
-            self.emitter.at = f"{region.kind}{number}"
+            self.steps.at = self.rows.at = f"{region.kind}{number}"
             if region.kind == "map":
-                self._compute(self.emitter, region, self.known)
+                self.writer.write(self.steps, region.nodes, self.known)
+            elif region.kind == "last":
+                self._at_the_end(region)
             elif region.kind == "hold":
                 self._hold(region)
             elif region.kind == "shift":
@@ -121,28 +93,27 @@ class MainGraph:
     def _constants(self) -> None:
         for value, node in enumerate(self.graph.nodes):
             if node.op == CONST:
-                self.known[value] = self.emitter.constant(node.attrs["place"].array)
+                self.known[value] = self.rows.constant(node.attrs["place"].array)
 
     def _ready_made(self, handed: Mapping[Value, Array]) -> None:
         """What depends on parameters alone, as constants."""
         names = {param.value: param_name(param.name) for param in self.graph.params}
         for value, array in sorted(handed.items()):
             name = names.get(value, f"once.{self.labels[value]}")
-            self.known[value] = self.emitter.named(name, np.asarray(array))
+            self.known[value] = self.rows.named(name, np.asarray(array))
 
     def _parameters(self) -> None:
         """The parameters as inputs, and what depends on them alone, in the dtypes of the trace.
 
         That part has no leading axes: for its emitter it is made of streams that have none.
         """
-        graph, once = self.graph, self.emitter.without_leading()
+        graph, once = self.graph, self.rows.without_leading()
         known: Known = {value: self.known[value] for value, node in enumerate(graph.nodes) if node.op == CONST}
         for param in graph.params:
             known[param.value] = Tensor(param_name(param.name), graph.type(param.value))
             self.inputs.append(tensor_info(param_name(param.name), graph.type(param.value)))
-        for value in self.plan.once:
-            self._lower(once, value, known)
-        self.known |= {value: replace(known[value], ready=True) for value in self.plan.handed}
+        self.writer.write(once, self.plan.once, known)
+        self.known |= {value: replace(once.unpack(known[value]), ready=True) for value in self.plan.handed}
 
     def _inputs(self) -> None:
         for place, port in enumerate(self.graph.inputs):
@@ -156,165 +127,128 @@ class MainGraph:
                 self.known[port.value] = Tensor(name, type_)
                 continue
             self.inputs.append(tensor_info(name, type_, BATCH, TIME))
-            steps = self.emitter.emit("Transpose", name, perm=_swapped(type_.rank), name=f"{name}:steps")
+            steps = self.steps.emit("Transpose", name, perm=_swapped(type_.rank), name=f"{name}:steps")
             self.known[port.value] = Tensor(steps, type_)
 
     def _sample_numbers(self, first: str) -> str:
         """The number of each sample at each step, from that of the first."""
-        e = self.emitter
+        e = self.steps
         size = e.emit("Squeeze", self._batch(), e.ints([0]))
         numbers = e.emit("Range", e.scalar(0, INT64), size, e.scalar(1, INT64))
         return e.emit("Expand", e.emit("Add", numbers, first), e.lead, name=f"{first}:numbers")
 
     def _state(self, place: int, state: State) -> Tensor:
         """The initial value, expanded to the batch: its first axis may have length 1, unless the batch is asked for."""
-        name, type_ = f"state.{state.name}", self.graph.type(state.current)
-        if self.options.states == "batched":
-            self.inputs.append(tensor_info(name, type_, BATCH))
-            return Tensor(name, type_)
-        self.inputs.append(tensor_info(name, type_, f"{BATCH}_of_state_{place}"))
-        shape = self.emitter.full_shape((1,) * type_.rank, self._batch())
-        return Tensor(self.emitter.emit("Expand", name, shape, name=f"{name}:batch"), type_)
+        tensor = Tensor(f"state.{state.name}", self.graph.type(state.current), packed=self.options.private)
+        if self.options.private or self.options.states == "batched":
+            self.inputs.append(tensor_info(tensor.name, tensor.stored, BATCH))
+            return tensor
+        self.inputs.append(tensor_info(tensor.name, tensor.type, f"{BATCH}_of_state_{place}"))
+        shape = self.rows.full_shape((1,) * tensor.type.rank)
+        return replace(tensor, name=self.rows.emit("Expand", tensor, shape, name=f"{tensor.name}:batch"))
 
     # --- regions -----------------------------------------------------------------------------------
-    def _compute(self, emitter: Emitter, region: Region, known: Known) -> None:
-        for value in region.nodes:
-            self._lower(emitter, value, known)
+    def _repeat(self, number: int, region: Region) -> None:
+        """A loop over axis 0."""
+        repeated = self.loops.write(number, region, self.known, self._present(region))
+        self._next |= repeated.states
+        self.last |= repeated.finals
+        self.known |= repeated.outputs
 
-    def _lower(self, emitter: Emitter, value: Value, known: Known) -> None:
-        """Write the nodes of one value."""
-        node = self.graph.nodes[value]
-        emitter.at = f"v{self.labels[value]}"
-        args = tuple(known[arg] for arg in node.args)
-        if Trait.ELEMENTWISE in row(node.op).traits:
-            args = emitter.align(args)
-        elif node.op not in READ_READY:
-            args = tuple(emitter.lift(arg) if arg.ready else arg for arg in args)
-        lowering = lowers.get(node.op)
-        assert lowering is not None, node.op  # check_lowerable has seen to it
-        known[value] = Tensor(lowering(emitter, Call(args, node.attrs, node.type)), node.type)
+    def _present(self, region: Region) -> Known:
+        return {place: self._states[place] for place in region.states}
+
+    def _at_the_end(self, region: Region) -> None:
+        """What runs once, on the last step of what it reads."""
+        known = {value: self.known[value] for value in region.invariants}
+        known |= {value: self._last(value) for value in region.inputs}
+        self.writer.write(self.rows, region.nodes, known)
+        self.last |= {value: known[value] for value in region.finals}
+
+    def _last(self, value: Value) -> Tensor:
+        """A value at the last step."""
+        if value not in self.last:
+            tensor = self.known[value]
+            if tensor.stream and not self.plan.one_step:
+                tensor = self._final(tensor)
+            self.last[value] = tensor
+        return self.last[value]
+
+    def _final(self, stream: Tensor) -> Tensor:
+        end = self.steps.constant(np.array(-1, np.int64))
+        return replace(stream, name=self.steps.emit("Gather", stream, end, axis=0))
 
     def _hold(self, region: Region) -> None:
         """The state's first value, at every step."""
-        e, (place,) = self.emitter, region.states
-        self._next[place] = self._states[place]
+        e, (place,) = self.steps, region.states
+        current = self.graph.states[place].current
+        self._next[place] = self.last[current] = self._states[place]
         if region.outputs:
-            first, type_ = e.emit("Unsqueeze", self._states[place], e.ints([0])), self._states[place].type
-            self.known[self.graph.states[place].current] = Tensor(
-                e.emit("Expand", first, e.full_shape(type_.shape)), type_
-            )
+            first = self.rows.unpack(self._states[place])
+            row = e.emit("Unsqueeze", first, e.ints([0]))
+            self.known[current] = replace(first, name=e.emit("Expand", row, e.full_shape(first.type.shape)))
 
     def _shift(self, region: Region) -> None:
         """The state's first value, then each next value one step late."""
-        e, (place,) = self.emitter, region.states
+        e, (place,) = self.steps, region.states
         state = self.graph.states[place]
-        following = e.lift(self.known[state.next])
+        self._next[place] = self._last(state.next)
+        if not region.outputs and not region.finals:
+            return
+        following, first = e.lift(self.known[state.next]), self.rows.unpack(self._states[place])
+        # Of all steps but the last, or of the one before the last, if there is one.
+        start = 0 if region.outputs else -2
+        earlier = e.emit("Slice", following, e.ints([start]), e.ints([-1]), e.ints([0]))
+        late = e.emit("Concat", e.emit("Unsqueeze", first, e.ints([0])), earlier, axis=0)
         if region.outputs:
-            first = e.emit("Unsqueeze", self._states[place], e.ints([0]))
-            earlier = e.emit("Slice", following, e.ints([0]), e.ints([-1]), e.ints([0]))
-            late = e.emit("Concat", first, earlier, axis=0)
-            self.known[state.current] = Tensor(late, following.type)
-        last = e.emit("Gather", following, e.constant(np.array(-1, np.int64)), axis=0)
-        self._next[place] = Tensor(last, following.type)
-
-    def _repeat(self, number: int, region: Region) -> None:
-        """A loop over axis 0. It carries states only; all else is captured from the main graph."""
-        graph, label = self.graph, f"{self.options.loop.lower()}{number}"
-        carried = [graph.states[place] for place in region.states]
-        body = Emitter(f"{label}.", self._batch, 1, outer=self.emitter)
-        known = {value: self.known[value] for value in region.invariants}
-        known |= {s.current: Tensor(f"{label}.carry.{s.name}", graph.type(s.current)) for s in carried}
-        states = [tensor_info(known[state.current].name, graph.type(state.current), BATCH) for state in carried]
-        outs = [
-            *((f"next.{state.name}", state.next) for state in carried),
-            *((f"steps.{self.labels[value]}", value) for value in region.outputs),
-        ]
-        results = [Tensor(f"{label}.{name}", graph.type(value)) for name, value in outs]
-        write = self._scan if self.options.loop == "Scan" else self._loop
-        write(region, body, known, states, [value for _, value in outs], results)
-        self._next |= dict(zip(region.states, results[: len(carried)], strict=True))
-        self.known |= dict(zip(region.outputs, results[len(carried) :], strict=True))
-
-    def _scan(
-        self, region: Region, body: Emitter, known: Known, states: Infos, leaving: list[Value], results: list[Tensor]
-    ) -> None:
-        """A Scan, which hands the slices of the streams to its body."""
-        inputs = list(states)
-        for value in region.inputs:
-            known[value] = Tensor(f"{body.prefix}in.{self.labels[value]}", self.graph.type(value))
-            inputs.append(tensor_info(known[value].name, known[value].type, BATCH))
-        streams = [self.known[value] for value in region.inputs]
-        if not streams:
-            streams.append(self._clock())
-            inputs.append(tensor_info(f"{body.prefix}in", CLOCK))
-        self._compute(body, region, known)
-        outputs = self._results(body, known, leaving)
-        self.emitter.emit_many(
-            "Scan",
-            [*(self._states[place] for place in region.states), *streams],
-            [result.name for result in results],
-            body=helper.make_graph(body.nodes, body.prefix[:-1], inputs, outputs, body.initializers()),
-            num_scan_inputs=len(streams),
-        )
-
-    def _loop(
-        self, region: Region, body: Emitter, known: Known, states: Infos, leaving: list[Value], results: list[Tensor]
-    ) -> None:
-        """A Loop, whose body captures the streams and takes the slices of its step."""
-        step, going = f"{body.prefix}step", f"{body.prefix}going"
-        for value in region.inputs:
-            name = f"{body.prefix}in.{self.labels[value]}"
-            slice_ = body.emit("Gather", self.known[value], step, axis=0, name=name)
-            known[value] = Tensor(slice_, self.graph.type(value))
-        self._compute(body, region, known)
-        outputs = self._results(body, known, leaving)
-        onwards = tensor_info(body.emit("Identity", going), CONDITION)
-        inputs = [tensor_info(step, COUNTER), tensor_info(going, CONDITION), *states]
-        self.emitter.emit_many(
-            "Loop",
-            [self._trips(), self.emitter.scalar(True, BOOL), *(self._states[place] for place in region.states)],
-            [result.name for result in results],
-            body=helper.make_graph(body.nodes, body.prefix[:-1], inputs, [onwards, *outputs], body.initializers()),
-        )
-
-    def _results(self, body: Emitter, known: Known, leaving: list[Value]) -> Infos:
-        """What leaves a step, each through an Identity of its own: tract needs it."""
-        body.at = "out"
-        return [
-            tensor_info(body.emit("Identity", body.lift(known[value])), self.graph.type(value), BATCH)
-            for value in leaving
-        ]
+            self.known[state.current] = replace(following, name=late)
+        else:
+            self.last[state.current] = self._final(replace(following, name=late))
 
     def _clock(self) -> Tensor:
         """A Scan takes its length from an input: one number a step, for regions that read no stream."""
-        steps = self.emitter.emit("Shape", f"{input_name(self.graph, 0)}:steps", start=0, end=1)
-        return Tensor(self.emitter.emit("ConstantOfShape", steps), CLOCK)
+        steps = self.steps.emit("Shape", f"{input_name(self.graph, 0)}:steps", start=0, end=1)
+        return Tensor(self.steps.emit("ConstantOfShape", steps), CLOCK)
 
     def _number_of_steps(self, first: str) -> str:
         """What a Loop takes its length from."""
-        steps = self.emitter.emit("Shape", f"{first}:steps", start=0, end=1)
-        return self.emitter.emit("Squeeze", steps, self.emitter.ints([0]), name="dims.steps")
+        steps = self.steps.emit("Shape", f"{first}:steps", start=0, end=1)
+        return self.steps.emit("Squeeze", steps, self.steps.ints([0]), name="dims.steps")
 
     # --- what leaves -------------------------------------------------------------------------------
     def _leave(self) -> None:
-        graph, e = self.graph, self.emitter
-        e.at = "out"
-        for name, value in (
-            *((output.name, output.value) for output in graph.outputs),
-            *((f"record.{record.name}", record.value) for record in graph.records),
-        ):
-            stream, type_ = e.lift(self.known[value]), graph.type(value)
-            if self.plan.one_step:
-                e.emit("Identity", stream, name=name)
-                self.outputs.append(tensor_info(name, type_, BATCH))
+        graph, one_step = self.graph, self.plan.one_step
+        self.rows.at = self.steps.at = "out"
+        outputs = [(output.name, output.value) for output in graph.outputs]
+        records = [(f"record.{record.name}", record.value) for record in graph.records]
+        for name, value in outputs:
+            if one_step or self.plan.emit == "last":
+                self._leave_row(name, self.rows.lift(self._last(value)))
             else:
-                e.emit("Transpose", stream, perm=_swapped(type_.rank), name=name)
-                self.outputs.append(tensor_info(name, type_, BATCH, TIME))
+                self._leave_stream(name, value)
+        for name, value in records:
+            if one_step:
+                self._leave_row(name, self.rows.lift(self._last(value)))
+            else:
+                self._leave_stream(name, value)
         for place, state in enumerate(graph.states):
-            name = f"next.{state.name}"
-            last = e.lift(self.known[state.next]) if self.plan.one_step else self._next[place]
-            e.emit("Identity", last, name=name)
-            self.outputs.append(tensor_info(name, graph.type(state.next), BATCH))
+            last = self._last(state.next) if one_step else self._next[place]
+            last = last if last.stream else self.rows.lift(last)
+            self._leave_row(f"next.{state.name}", self.rows.pack(last) if self.options.private else self.rows.unpack(last))
+
+    def _leave_stream(self, name: str, value: Value) -> None:
+        stream = self.steps.lift(self.known[value])
+        self.steps.emit("Transpose", stream, perm=_swapped(stream.rank), name=name)
+        self.outputs.append(tensor_info(name, stream.type, BATCH, TIME))
+
+    def _leave_row(self, name: str, row: Tensor) -> None:
+        """What has a batch axis only; the runtime goes by the order of the outputs, so it needs no other name."""
+        taken = {entry.name for entry in (*self.inputs, *self.outputs)}
+        if self.options.private and row.name not in taken:
+            name = row.name
+        else:
+            self.rows.emit("Identity", row, name=name)
+        self.outputs.append(tensor_info(name, row.stored, BATCH))
 
 
 def unique_labels(graph: Graph) -> list[str]:

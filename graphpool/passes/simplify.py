@@ -155,6 +155,17 @@ def _reshape_of_reshape(rewrite: Rewrite, node: Node, args: tuple[Value, ...]) -
     return rewrite.add("reshape", inner.args, node.attrs) if inner.op in ("reshape", "expand", "squeeze") else None
 
 
+@_rule("sum")
+def _sum_of_one(rewrite: Rewrite, node: Node, args: tuple[Value, ...]) -> Value | None:
+    """One element plus the zero that a sum starts from: -0.0 becomes 0.0."""
+    type_ = rewrite.node(args[0]).type
+    if any(type_.shape[axis] != 1 for axis in node.attrs["axes"]):
+        return None
+    reshaped = rewrite.add("reshape", args, {"shape": node.type.shape})
+    zero = rewrite.constant(np.zeros((), node.type.dtype))
+    return rewrite.add("add", [reshaped, zero]) if node.type.dtype.kind == "f" else reshaped
+
+
 @_rule("transpose")
 def _transposes(rewrite: Rewrite, node: Node, args: tuple[Value, ...]) -> Value | None:
     axes = node.attrs["axes"]

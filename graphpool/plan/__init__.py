@@ -2,6 +2,7 @@
 
 from graphpool.graph.rates import Rate, infer_rates
 from graphpool.plan.checker import check_plan
+from graphpool.plan.join import join_loops
 from graphpool.plan.once import compute_once
 from graphpool.plan.plan import EMITS, HOISTS, Affine, Emit, Hoist, Plan, Region
 from graphpool.plan.schedule import make_plan
@@ -18,5 +19,6 @@ __all__ = [
     "check_plan",
     "compute_once",
     "infer_rates",
+    "join_loops",
     "make_plan",
 ]

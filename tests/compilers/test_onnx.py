@@ -21,7 +21,7 @@ import onnxruntime
 import pytest
 
 from graphpool.compilers.onnx.compile import TARGET, OnnxProgram, build
-from graphpool.compilers.onnx.regions import has_lowering
+from graphpool.compilers.onnx.nodes import has_lowering
 from graphpool.errors import LoweringError
 from graphpool.graph import CONST, Graph, GraphBuilder, TensorType, type_of
 from graphpool.graph.types import Array
