@@ -25,10 +25,23 @@ class Option:
     Attributes:
         name: the keyword.
         values: what may be chosen; the first is the default.
+        most: a whole number from 1 up to this may be chosen, too; 0 for none.
+        when_loaded: whether it says how a model runs, and not what is in its file: so loading a file takes it, too.
     """
 
     name: str
     values: tuple[Any, ...]
+    most: int = 0
+    when_loaded: bool = False
+
+    def allows(self, value: Any) -> bool:
+        """Whether a value may be chosen."""
+        if any(type(value) is type(other) and value == other for other in self.values):
+            return True
+        return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= self.most
+
+    def __str__(self) -> str:
+        return f"{', '.join(map(repr, self.values))}" + (f", or a number from 1 to {self.most}" if self.most else "")
 
 
 @dataclass(frozen=True)
@@ -63,13 +76,18 @@ class Target:
         known = {option.name: option for option in self.options}
         for name, value in given.items():
             if name not in known:
-                there = ", ".join(f"{one.name}={'|'.join(map(repr, one.values))}" for one in self.options) or "none"
+                there = ", ".join(map(_briefly, self.options)) or "none"
                 what = f"target {self.name!r} has no option {name!r}"
                 raise TargetError(format_error(what, hint=f"its options are: {there}"))
-            if not any(type(value) is type(other) and value == other for other in known[name].values):
-                choices = ", ".join(map(repr, known[name].values))
-                raise TargetError(format_error(f"{name}={value!r} for target {self.name!r}", hint=f"one of {choices}"))
+            if not known[name].allows(value):
+                what = f"{name}={value!r} for target {self.name!r}"
+                raise TargetError(format_error(what, hint=f"one of {known[name]}"))
         return {option.name: given.get(option.name, option.values[0]) for option in self.options}
+
+
+def _briefly(option: Option) -> str:
+    numbers = [f"1...{option.most}"] if option.most else []
+    return f"{option.name}={'|'.join([*map(repr, option.values), *numbers])}"
 
 
 class Lowerings(Generic[F]):

@@ -89,7 +89,8 @@ def compile(
             returns, ``"*.output"`` that of all; recorded values and states have names, too.
         observers: called after each pass with the pass, the graph before it and its result.
         options: of the target. ONNX has ``loop="Scan" | "Loop"``, ``parameters="constants" | "inputs"`` and
-            ``states="broadcast" | "batched"``.
+            ``states="broadcast" | "batched"`` for the file; ``threads``, ``optimisation`` and ``spinning`` for
+            running it.
 
     Returns:
         A :class:`~graphpool.runtimes.base.Runtime`.
@@ -228,7 +229,7 @@ def load(path: Any, target: str | None = None, **options: Any) -> Any:
         path: the file; one that does not end in ``.gpz`` is read as an ONNX model.
         target: what a ``.gpz`` file is compiled for, ``"numpy"`` by default. An ONNX model runs on ``"onnx"`` alone.
         options: of :func:`compile`, for a ``.gpz`` file; dtype, hoist and emit are by default those of the saved
-            runtime.
+            runtime. An ONNX model takes ``threads``, ``optimisation`` and ``spinning``.
 
     Returns:
         A runtime. That of a ``.gpz`` file has the parameters and the state that were saved; that of an ONNX model
@@ -242,10 +243,14 @@ def load(path: Any, target: str | None = None, **options: Any) -> Any:
     """
     if Path(path).suffix == SUFFIX:
         return _load_model(path, "numpy" if target is None else target, options)
-    if target not in (None, "onnx") or options:
+    description = load_target("onnx")
+    loading = {option.name for option in description.options if option.when_loaded}
+    if target not in (None, "onnx") or not loading.issuperset(options):
         what = f"{str(path)!r} is an ONNX model: it runs on 'onnx', as it was compiled"
-        raise TargetError(format_error(what, hint='save("net.gpz") writes a model that compiles again'))
-    return _load_attribute("graphpool.runtimes.onnx_file:load", "onnx")(path)
+        hint = f'save("net.gpz") writes a model that compiles again; an ONNX model takes {", ".join(sorted(loading))}'
+        raise TargetError(format_error(what, hint=hint))
+    chosen = {name: value for name, value in description.read_options(options).items() if name in loading}
+    return _load_attribute("graphpool.runtimes.onnx_file:load", "onnx")(path, **chosen)
 
 
 def _load_model(path: Any, target: str, options: Mapping[str, Any]) -> Any:

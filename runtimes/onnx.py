@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from graphpool.graph.types import Array, Shape
 from graphpool.runtimes.base import Arrays, Mode, Runtime
 from graphpool.runtimes.resident import ResidentSteps, StepModel
 from graphpool.runtimes.sessions import SessionSettings, make_session
+from graphpool.runtimes.tiles import bytes_of_plan, run_tiles, tile_length
 
 SUFFIX = ".onnx"
 
@@ -128,6 +130,18 @@ class OnnxRuntime(Runtime):
 
     # --- whole evolutions ------------------------------------------------------------------------------------------
     def _execute(self, mode: Mode, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+        batch, steps = inputs[0].shape[:2]
+        tile = tile_length(steps, batch * self._bytes_per_step(mode))
+        execute = partial(self._run_session, mode)
+        if tile == steps:
+            return execute(inputs, states)
+        return run_tiles(execute, self.signature, inputs, states, tile, records=mode == "record")
+
+    def _bytes_per_step(self, mode: Mode) -> int:
+        """What a run stores for each step of a sample."""
+        return bytes_of_plan(self._program(mode).plan)
+
+    def _run_session(self, mode: Mode, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
         """Inputs of the model are ports, states, parameters; its outputs are outputs, records, next states."""
         session, parameters = self._session(mode), self._present_parameters()
         if self.signature.takes_sample:  # the model counts from the first one

@@ -19,6 +19,7 @@ from graphpool.plan import EMITS, Emit, Plan
 from graphpool.runtimes.base import Arrays, Mode
 from graphpool.runtimes.onnx import OnnxRuntime
 from graphpool.runtimes.sessions import SessionSettings, make_session
+from graphpool.runtimes.tiles import bytes_of_signature
 
 SIGNATURE_KEY, VERSION_KEY, ONE_STEP_KEY = "graphpool.signature", "graphpool.format_version", "graphpool.one_step"
 RECORD_KEY = "graphpool.record"
@@ -116,8 +117,11 @@ class OnnxFileRuntime(OnnxRuntime):
     def _session_model(self, mode: Mode) -> bytes:
         return self._model
 
-    def _execute(self, mode: Mode, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-        outputs, following, records = super()._execute("run", inputs, states)
+    def _bytes_per_step(self, mode: Mode) -> int:
+        return bytes_of_signature(self.signature, records=self._has_records)
+
+    def _run_session(self, mode: Mode, inputs: Arrays, states: Arrays) -> tuple[Arrays, Arrays, Arrays]:
+        outputs, following, records = super()._run_session("run", inputs, states)
         return outputs, following, records if mode == "record" else []
 
     def _step_has_time(self) -> tuple[bool, bool]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphpool.compilers.base import Target, check_lowerable
 from graphpool.compilers.onnx.options import OPTIONS, FileOptions
@@ -51,12 +51,13 @@ class OnnxProgram:
         return bytes(self.model(handed, record=record).SerializeToString(deterministic=True))
 
 
-def build(plan: Plan, **options: str) -> OnnxProgram:
+def build(plan: Plan, **options: Any) -> OnnxProgram:
     """Check that ONNX can express a plan, and make its program.
 
     Args:
         plan: what it computes.
-        options: see :class:`~graphpool.compilers.onnx.options.FileOptions`.
+        options: see :class:`~graphpool.compilers.onnx.options.FileOptions`; what else the target has as options
+            changes nothing here.
 
     Raises:
         MissingExtraError: onnx is not installed.
@@ -77,8 +78,12 @@ def build(plan: Plan, **options: str) -> OnnxProgram:
                 hint="let step take an input, even where it is not used",
             )
         )
-    return OnnxProgram(join_loops(plan) if plan.hoist == "auto" else plan, FileOptions(**options))
+    of_session = {option.name for option in OPTIONS if option.when_loaded}
+    of_file = {name: value for name, value in options.items() if name not in of_session}
+    return OnnxProgram(join_loops(plan) if plan.hoist == "auto" else plan, FileOptions(**of_file))
 
 
-TARGET = Target("onnx", build, "graphpool.runtimes.onnx:OnnxRuntime", options=OPTIONS)
+RULE = "Loops with no more than a few sums and products between them run as one."
+
+TARGET = Target("onnx", build, "graphpool.runtimes.onnx:OnnxRuntime", options=OPTIONS, affine=True, rule=RULE)
 """What the entry point names."""

@@ -83,6 +83,7 @@ class LoopWriter:
         self.steps, self.rows = steps, rows
         self.options = options
         self._clock, self._trips = clock, trips
+        self._is_scan = options.loop == "Scan"
 
     def write(self, number: int, region: Region, known: Known, present: Mapping[int, Tensor]) -> Repeated:
         """Write the loop of a region.
@@ -105,8 +106,7 @@ class LoopWriter:
             infos.append(tensor_info(carry.name, carry.stored, BATCH))
             inside[state.current] = carry
         streams = {value: self._prepared(self.steps, known[value], value, region) for value in region.inputs}
-        going = self._sliced if self.options.loop == "Scan" else self._gathered
-        head = going(body, inside, streams)
+        head = self._sliced(body, inside, streams) if self._is_scan else self._gathered(body, inside, streams)
         self.writer.write(body, region.nodes, inside)
         results = self._results(body, region, inside, starts)
         for value in region.finals:
@@ -114,8 +114,11 @@ class LoopWriter:
             starts.append(self._nothing(inside[value]))
             name = f"{label}.before.{self.writer.labels[value]}"
             infos.append(tensor_info(name, inside[value].stored, BATCH))
-        emit = self._emit_scan if self.options.loop == "Scan" else self._emit_loop
-        emit(body, infos, head, starts, list(streams.values()), results)
+        outputs = self._outputs(body, results)
+        if self._is_scan:
+            self._emit_scan(body, [*infos, *head], outputs, starts, list(streams.values()), list(results))
+        else:
+            self._emit_loop(body, [*head, *infos], outputs, starts, list(results))
         left = iter([replace(tensor, name=name) for name, tensor in results.items()])
 
         def take(keys: Sequence[int]) -> dict[int, Tensor]:
@@ -155,16 +158,12 @@ class LoopWriter:
             infos.append(tensor_info(inside[value].name, stream.stored, BATCH))
         return infos or [tensor_info(f"{body.prefix}in", CLOCK)]
 
-    def _emit_scan(self, body: Emitter, infos: Infos, head: Infos, starts: Sequence[Tensor], streams: Sequence[Tensor], results: Results) -> None:
+    def _emit_scan(
+        self, body: Emitter, inputs: Infos, outputs: Infos, starts: list[Tensor], streams: list[Tensor], left: list[str]
+    ) -> None:
         streams = streams or [self._clock()]
-        outputs = self._outputs(body, results)
-        self.steps.emit_many(
-            "Scan",
-            [*starts, *streams],
-            list(results),
-            body=helper.make_graph(body.nodes, body.prefix[:-1], [*infos, *head], outputs, body.initializers()),
-            num_scan_inputs=len(streams),
-        )
+        graph = helper.make_graph(body.nodes, body.prefix[:-1], inputs, outputs, body.initializers())
+        self.steps.emit_many("Scan", [*starts, *streams], left, body=graph, num_scan_inputs=len(streams))
 
     # --- Loop ------------------------------------------------------------------------------------------------------
     def _gathered(self, body: Emitter, inside: Known, streams: Known) -> Infos:
@@ -175,16 +174,12 @@ class LoopWriter:
             inside[value] = replace(stream, name=body.emit("Gather", stream, step, axis=0, name=name))
         return [tensor_info(step, COUNTER), tensor_info(f"{body.prefix}going", CONDITION)]
 
-    def _emit_loop(self, body: Emitter, infos: Infos, head: Infos, starts: Sequence[Tensor], streams: Sequence[Tensor], results: Results) -> None:
-        outputs = self._outputs(body, results)
+    def _emit_loop(self, body: Emitter, inputs: Infos, outputs: Infos, starts: list[Tensor], left: list[str]) -> None:
         onwards = tensor_info(body.emit("Identity", f"{body.prefix}going"), CONDITION)
-        self.steps.emit_many(
-            "Loop",
-            [self._trips(), self.steps.scalar(True, BOOL), *starts],
-            list(results),
-            body=helper.make_graph(body.nodes, body.prefix[:-1], [*head, *infos], [onwards, *outputs], body.initializers()),
-        )
+        graph = helper.make_graph(body.nodes, body.prefix[:-1], inputs, [onwards, *outputs], body.initializers())
+        self.steps.emit_many("Loop", [self._trips(), self.steps.scalar(True, BOOL), *starts], left, body=graph)
 
+    # --- what leaves a step ----------------------------------------------------------------------------------------
     def _outputs(self, body: Emitter, results: Results) -> Infos:
         """What leaves a step: in a file each through an Identity of its own, since tract needs it."""
         body.at = "out"

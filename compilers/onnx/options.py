@@ -10,8 +10,11 @@ OPTIONS = (
     Option("loop", ("Scan", "Loop")),
     Option("parameters", ("constants", "inputs")),
     Option("states", ("broadcast", "batched")),
+    Option("threads", (None,), most=256, when_loaded=True),
+    Option("optimisation", ("all", "extended", "basic", "none"), when_loaded=True),
+    Option("spinning", (True, False), when_loaded=True),
 )
-"""The defaults stand first; see :class:`FileOptions`."""
+"""The defaults stand first. The first three are :class:`FileOptions`; the others say how the runtime runs the file."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import onnx
 from onnx import helper
 
 from graphpool.compilers.onnx.emitter import Emitter, Tensor
+from graphpool.compilers.onnx.filters import BlockFilter, block_length, is_running_sum, write_running_sum
 from graphpool.compilers.onnx.loops import BATCH, CLOCK, TIME, LoopWriter, tensor_info
 from graphpool.compilers.onnx.nodes import Known, NodeWriter
 from graphpool.compilers.onnx.options import FileOptions
@@ -58,7 +59,8 @@ class MainGraph:
         self.rows = Emitter("", self._batch, 1)
         self.steps = self.rows if plan.one_step else self.rows.with_leading(lead, 2)
         self.writer = NodeWriter(plan.graph, self.labels)
-        trips = cache(lambda: self._number_of_steps(first))
+        self._length = cache(lambda: self.rows.emit("Shape", f"{first}:steps", start=0, end=1, name="dims.time"))
+        trips = cache(lambda: self.rows.emit("Squeeze", self._length(), self.rows.ints([0]), name="dims.steps"))
         self.loops = LoopWriter(self.writer, self.steps, self.rows, options, self._clock, trips)
         self.known: Known = {}
         self.last: Known = {}
@@ -85,7 +87,7 @@ class MainGraph:
                 self._hold(region)
             elif region.kind == "shift":
                 self._shift(region)
-            else:
+            elif region.kind != "affine" or not self._filter(number, region):
                 self._repeat(number, region)
         self._leave()
 
@@ -155,6 +157,40 @@ class MainGraph:
         self.last |= repeated.finals
         self.known |= repeated.outputs
 
+    def _filter(self, number: int, region: Region) -> bool:
+        """An affine region without a loop over steps, where that is faster; whether it has been written."""
+        assert region.affine is not None
+        (place,), affine = region.states, region.affine
+        state, start = self.graph.states[place], self._states[place]
+        gain = None if affine.gain is None else self.known[affine.gain]
+        drive = None if affine.drive is None else self.known[affine.drive]
+        length = block_length(start.type, gain, drive)
+        if drive is None:
+            return False
+        if length and gain is not None and gain.array is not None:
+            emitters, loop = (self.steps, self.rows), self.options.loop
+            blocks = BlockFilter(*emitters, self._length, start.type, gain.array, length, loop)
+            made = blocks.write(start, drive, f"filter{number}")
+        elif is_running_sum(start.type, gain, drive):
+            made = write_running_sum(self.steps, self.rows, start, drive)
+        else:
+            return False
+        self.known[state.next] = Tensor(made, start.type)
+        self._next[place] = self._last(state.next)
+        others = {*region.outputs, *region.finals} - {state.next}
+        if others:
+            self.known[state.current] = self._late(self.known[state.next], start)
+            self.writer.write(self.steps, others - {state.current}, self.known)
+        return True
+
+    def _late(self, following: Tensor, start: Tensor, *, last_only: bool = False) -> Tensor:
+        """The state at each step, from its value after each; or with the last step as it should be, and few others."""
+        e, first = self.steps, self.rows.unpack(start)
+        # All steps but the last; or the one before the last, if there is one.
+        earlier = e.emit("Slice", e.lift(following), e.ints([-2 if last_only else 0]), e.ints([-1]), e.ints([0]))
+        late = e.emit("Concat", e.emit("Unsqueeze", first, e.ints([0])), earlier, axis=0)
+        return Tensor(late, start.type)
+
     def _present(self, region: Region) -> Known:
         return {place: self._states[place] for place in region.states}
 
@@ -190,30 +226,20 @@ class MainGraph:
 
     def _shift(self, region: Region) -> None:
         """The state's first value, then each next value one step late."""
-        e, (place,) = self.steps, region.states
+        (place,) = region.states
         state = self.graph.states[place]
         self._next[place] = self._last(state.next)
         if not region.outputs and not region.finals:
             return
-        following, first = e.lift(self.known[state.next]), self.rows.unpack(self._states[place])
-        # Of all steps but the last, or of the one before the last, if there is one.
-        start = 0 if region.outputs else -2
-        earlier = e.emit("Slice", following, e.ints([start]), e.ints([-1]), e.ints([0]))
-        late = e.emit("Concat", e.emit("Unsqueeze", first, e.ints([0])), earlier, axis=0)
+        late = self._late(self.known[state.next], self._states[place], last_only=not region.outputs)
         if region.outputs:
-            self.known[state.current] = replace(following, name=late)
+            self.known[state.current] = late
         else:
-            self.last[state.current] = self._final(replace(following, name=late))
+            self.last[state.current] = self._final(late)
 
     def _clock(self) -> Tensor:
         """A Scan takes its length from an input: one number a step, for regions that read no stream."""
-        steps = self.steps.emit("Shape", f"{input_name(self.graph, 0)}:steps", start=0, end=1)
-        return Tensor(self.steps.emit("ConstantOfShape", steps), CLOCK)
-
-    def _number_of_steps(self, first: str) -> str:
-        """What a Loop takes its length from."""
-        steps = self.steps.emit("Shape", f"{first}:steps", start=0, end=1)
-        return self.steps.emit("Squeeze", steps, self.steps.ints([0]), name="dims.steps")
+        return Tensor(self.steps.emit("ConstantOfShape", self._length()), CLOCK)
 
     # --- what leaves -------------------------------------------------------------------------------
     def _leave(self) -> None:
@@ -234,7 +260,8 @@ class MainGraph:
         for place, state in enumerate(graph.states):
             last = self._last(state.next) if one_step else self._next[place]
             last = last if last.stream else self.rows.lift(last)
-            self._leave_row(f"next.{state.name}", self.rows.pack(last) if self.options.private else self.rows.unpack(last))
+            last = self.rows.pack(last) if self.options.private else self.rows.unpack(last)
+            self._leave_row(f"next.{state.name}", last)
 
     def _leave_stream(self, name: str, value: Value) -> None:
         stream = self.steps.lift(self.known[value])

@@ -171,5 +171,12 @@ def test_the_number_of_the_sample_is_an_input_of_its_own() -> None:
 
 
 def test_the_options_of_the_target() -> None:
-    assert TARGET.read_options({}) == {"loop": "Scan", "parameters": "constants", "states": "broadcast"}
+    assert TARGET.read_options({}) == {
+        "loop": "Scan",
+        "parameters": "constants",
+        "states": "broadcast",
+        "threads": None,
+        "optimisation": "all",
+        "spinning": True,
+    }
     assert TARGET.read_options({"loop": "Loop"})["loop"] == "Loop"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -131,10 +132,19 @@ def flat(nested: Any, prefix: str = "") -> dict[str, Any]:
 
 def assert_same(actual: Any, expected: Any) -> None:
     """Nested dicts, or arrays: the same names, dtypes, shapes and bits."""
+    _compare(actual, expected, np.testing.assert_array_equal)
+
+
+def assert_close(actual: Any, expected: Any) -> None:
+    """Nested dicts, or arrays: the same names, dtypes and shapes, and bits up to the rounding of float32."""
+    _compare(actual, expected, functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6))
+
+
+def _compare(actual: Any, expected: Any, compare: Callable[..., None]) -> None:
     if not isinstance(expected, dict):
         actual, expected = {"": actual}, {"": expected}
     actual, expected = flat(actual), flat(expected)
     assert list(actual) == list(expected)
     for name, wanted in expected.items():
         assert actual[name].dtype == wanted.dtype, name
-        np.testing.assert_array_equal(actual[name], wanted, err_msg=name)
+        compare(actual[name], wanted, err_msg=name)

@@ -397,8 +397,8 @@ def test_the_file_passes_the_strictest_checks_and_carries_states_only(name: str)
         assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 17)]
         assert model.ir_version == 8
         assert {node.domain for node in nodes(model.graph)} <= {"", "ai.onnx"}
-        plan: Plan = getattr(run.artifact.plans, mode)
-        carried = [len(region.states) for region in plan.regions if region.kind == "scan"]
+        plan: Plan = run._program(mode).plan
+        carried = [len(region.states) for region in plan.regions if region.kind in ("scan", "affine")]
         constants = {tensor.name for tensor in model.graph.initializer}
         scans = [node for node in model.graph.node if node.op_type == "Scan"]
         for node in scans:

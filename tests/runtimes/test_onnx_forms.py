@@ -20,7 +20,7 @@ import pytest
 import graphpool
 from graphpool.errors import ModelFileError, ParameterError, TargetError
 from graphpool.nn.modules import Linear, Module
-from tests.runtimes.models import NETS, Leaky, assert_same, make_net, runtime, signal
+from tests.runtimes.models import NETS, Leaky, assert_close, assert_same, make_net, runtime, signal
 
 CHOICES = {"loop": ("Scan", "Loop"), "parameters": ("constants", "inputs"), "states": ("broadcast", "batched")}
 FORMS = [dict(zip(CHOICES, chosen, strict=True)) for chosen in itertools.product(*CHOICES.values())]
@@ -44,8 +44,13 @@ def inputs_of(run: Any, *leading: int) -> dict[str, Any]:
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(form.values()))
 @pytest.mark.parametrize("name", list(NETS))
 def test_every_form_and_its_file_give_the_same(name: str, form: dict[str, str], path: Path) -> None:
-    """Exactly: what depends on parameters alone is computed in float64 either way."""
+    """Exactly: what depends on parameters alone is computed in float64 either way.
+
+    Only a filter is a loop where its gain is an input, and rounded in another order.
+    """
     reference, run = runtime(name, "onnx", "float32"), compiled(name, **form)
+    has_filter = any(region.affine for region in run.plan.regions)
+    same = assert_close if has_filter and form["parameters"] == "inputs" else assert_same
     run.save(path, record=True)
     again = graphpool.load(path)
     if form["parameters"] == "inputs":
@@ -54,12 +59,12 @@ def test_every_form_and_its_file_give_the_same(name: str, form: dict[str, str], 
         expected = reference(x, record=True)
         for one in (run, again):
             for ours, theirs in zip(one(x, record=True), expected, strict=True):
-                assert_same(ours, theirs)
+                same(ours, theirs)
     row = inputs_of(run, 2)
     wanted = reference.step(row)
     for one in (run, again):
-        assert_same(one.step(row), wanted)
-        assert_same(one.state(), reference.state())
+        same(one.step(row), wanted)
+        same(one.state(), reference.state())
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(form.values()))
@@ -102,7 +107,7 @@ def test_setting_parameters_that_are_inputs_makes_no_session() -> None:
         one.set_parameters({"tau": 3e-3, "gain": [2.0, -1.0]})
         one.reset_state()
     first = run(x)[0]
-    assert_same(first, other(x)[0])
+    assert_close(first, other(x)[0])
     assert run._session("run") is held
     assert run.model_bytes() == content, "the file does not depend on the values"
     for one in (run, other):
@@ -110,7 +115,7 @@ def test_setting_parameters_that_are_inputs_makes_no_session() -> None:
         one.reset_state()
     assert np.any(run(x)[0] != first)
     run.reset_state()
-    assert_same(run(x)[0], other(x)[0])
+    assert_close(run(x)[0], other(x)[0])
 
 
 def test_parameters_in_float64_where_they_are_traced_so() -> None:
