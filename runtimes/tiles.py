@@ -33,16 +33,16 @@ def bytes_of_plan(plan: Plan) -> int:
 def bytes_of_signature(signature: Signature, *, records: bool) -> int:
     """What a model stores for each step of a sample, as far as its signature tells: hidden layers are not in it."""
     ports = (*signature.inputs, *signature.outputs, *(signature.records if records else ()))
-    return _bytes(entry.type for entry in (*ports, *signature.states))
+    return _bytes(port.type for port in ports) + _bytes(state.type for state in signature.states)
 
 
 def _bytes(types: Iterable[TensorType]) -> int:
     return sum(type_.size * type_.dtype.itemsize for type_ in types)
 
 
-def tile_length(steps: int, bytes_per_step: int, most: int = MOST_BYTES) -> int:
+def tile_length(steps: int, bytes_per_step: int) -> int:
     """How many steps go at once: all of them, if they fit."""
-    fits = most // max(bytes_per_step, 1)
+    fits = MOST_BYTES // max(bytes_per_step, 1)
     if steps <= fits:
         return steps
     return max(1, fits if fits < MULTIPLE else fits - fits % MULTIPLE)
