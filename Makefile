@@ -10,10 +10,10 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast lint typecheck bench docs golden clean
+.PHONY: help demo test fast lint typecheck bench bench-peers docs golden clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(INSTALLED) ## Run the grasshopper example and list what it wrote to out/
 	@$(BIN)/python examples/grasshopper/demo.py $(ARGS)
@@ -34,7 +34,7 @@ typecheck: $(INSTALLED) ## Check the types of the package as users get it
 	@$(PIP) install --no-deps --no-build-isolation --target build/typecheck .
 	$(BIN)/mypy --strict build/typecheck/graphpool
 
-bench: $(INSTALLED) ## Measure the speed of every runtime
+bench: $(INSTALLED) ## Measure the speed of every runtime; ARGS="W1 W4" measures a part and only prints
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
 docs: $(INSTALLED) ## Write docs/ops.md from the op table, docs/errors.md by running its code

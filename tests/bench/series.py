@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from timing import Contestant
 
 import graphpool
 from graphpool import TSContinuous, TSEvent
 from graphpool.nn.combinators import Sequential
 from graphpool.nn.modules import Linear, Rate
+from tests.bench.tables import Table, short
+from tests.bench.timing import Contestant, measure, ratio
 
 STEPS, CHANNELS, EVENTS = 100_000, 16, 1_000_000
 DT = 1e-3
@@ -108,3 +109,14 @@ SERIES: dict[str, Callable[[], dict[str, Contestant]]] = {
     f"{EVENTS} events into bins, counts": partial(raster, True),
     f"resample {STEPS} x {CHANNELS}": resample,
 }
+
+
+def measure_series() -> Table:
+    """Everything above, each against the first of its contestants."""
+    rows = []
+    for title, make in SERIES.items():
+        seconds = measure(make())
+        first = next(iter(seconds.values()))
+        for name, times in seconds.items():
+            rows.append((title, name, short(1e3 * float(np.median(times))), str(ratio(times, first))))
+    return Table("Time series", ("what", "how", "ms", "ratio to the first (of rounds)"), rows)

@@ -46,11 +46,17 @@ def timed(contestant: Contestant, warm: bool) -> float:
     return time.perf_counter() - start
 
 
-def measure(found: Mapping[str, Contestant], rounds: int = ROUNDS) -> Seconds:
-    """Seconds of each contestant in each round; slow ones get fewer rounds."""
-    first = {name: timed(contestant, warm=False) for name, contestant in found.items()}
+def measure(found: Mapping[str, Contestant], first: Mapping[str, float] | None = None) -> Seconds:
+    """Seconds of each contestant in each round; slow ones get fewer rounds.
+
+    Args:
+        found: the contestants; each has been called before.
+        first: roughly the seconds of each, where they are known.
+    """
+    if first is None:
+        first = {name: timed(contestant, warm=False) for name, contestant in found.items()}
     cost = sum(seconds if seconds > SLOW else 2 * seconds + 0.02 for seconds in first.values())
-    rounds = max(FEWEST_ROUNDS, min(rounds, int(BUDGET / cost)))
+    rounds = max(FEWEST_ROUNDS, min(ROUNDS, int(BUDGET / cost)))
     seconds: dict[str, list[float]] = {name: [] for name in found}
     for _ in range(rounds):
         for name, contestant in found.items():

@@ -84,13 +84,16 @@ def _lifted(run: Callable[..., Any], time_major: bool) -> Callable[..., Any]:
     return jax.jit(transposed)
 
 
-def _bound(program: Callable[..., Any], params: Any, states: Any, x: Floats) -> Callable[[], Result]:
-    """A run from NumPy's array to NumPy's arrays."""
+def _bound(
+    program: Callable[..., Any], params: Any, states: Any, x: Floats, view: bool = False
+) -> Callable[[], Result]:
+    """A run from NumPy's array to NumPy's arrays, which belong to the caller; ``view`` leaves them JAX's, read-only."""
     params, states = jax.device_put((params, states))
+    deliver = np.asarray if view else np.array
 
     def run() -> Result:
         output, following = program(params, states, x)
-        return np.asarray(output), [np.asarray(state) for state in jax.tree.leaves(following)]
+        return deliver(output), [deliver(state) for state in jax.tree.leaves(following)]
 
     return run
 
@@ -104,11 +107,13 @@ def _spiking_params(layers: list[SpikingLayer]) -> list[dict[str, Any]]:
     return found
 
 
-def spiking(layers: list[SpikingLayer], x: Floats, *, time_major: bool, hoisted: bool) -> Callable[[], Result]:
+def spiking(
+    layers: list[SpikingLayer], x: Floats, *, time_major: bool, hoisted: bool, view: bool = False
+) -> Callable[[], Result]:
     """All steps of a spiking network: ``(B, T, N)`` in and out."""
     program = _lifted(_spiking_hoisted if hoisted else _spiking_in_loop, time_major)
     states = [tuple(state) for state in spiking_states(layers, len(x))]
-    return _bound(program, _spiking_params(layers), states, x)
+    return _bound(program, _spiking_params(layers), states, x, view)
 
 
 def spiking_stepper(layers: list[SpikingLayer]) -> Callable[[Floats], Floats]:
@@ -124,7 +129,7 @@ def spiking_stepper(layers: list[SpikingLayer]) -> Callable[[Floats], Floats]:
     def run(x: Floats) -> Floats:
         nonlocal states
         output, states = step(params, states, x)
-        return np.asarray(output)
+        return np.array(output)
 
     return run
 
