@@ -8,12 +8,13 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fast lint typecheck bench bench-peers docs golden clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(INSTALLED) ## Run the grasshopper example and list what it wrote to out/
 	@$(BIN)/python examples/grasshopper/demo.py $(ARGS)
@@ -37,6 +38,11 @@ typecheck: $(INSTALLED) ## Check the types of the package as users get it
 bench: $(INSTALLED) ## Measure the speed of every runtime; ARGS="W1 W4" measures a part and only prints
 	$(BIN)/python -m tests.bench.run $(ARGS)
 
+# An environment of its own: the peers bring much, and none of it is needed for anything else. What does not install
+# is left out, and the table says so.
+bench-peers: $(PEERS)/.installed ## Measure graphpool against other libraries; makes .venv-peers for them
+	$(PEERS)/bin/python -W ignore -m tests.bench.peers.run $(ARGS)
+
 docs: $(INSTALLED) ## Write docs/ops.md from the op table, docs/errors.md by running its code
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/generate_errors.py
@@ -48,6 +54,14 @@ clean: ## Remove what the targets made; .venv stays
 	rm -rf build dist out *.egg-info
 	find . -path ./.venv -prune -o -type d \( -name __pycache__ -o -name '.*_cache' -o -name .hypothesis \) \
 		-prune -exec rm -rf {} +
+
+$(PEERS)/.installed: pyproject.toml
+	@echo "Preparing $(PEERS) ..."
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip -qq install --editable ".[jax,onnx]" rich
+	@for peer in torch==2.13.0 "torch==2.13.0 norse" "torch==2.13.0 snntorch" spyx "torch==2.13.0 rockpool"; do \
+		$(PEERS)/bin/python -m pip -qq install $$peer || echo "not installed: $$peer"; done
+	@touch $@
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tests.bench.opponents.numpy_loop import Result
-from tests.bench.timing import Contestant
+from tests.bench.timing import Contestant, timed
 from tests.bench.workloads import Workload
 
 
@@ -37,9 +36,7 @@ def agree(workload: Workload, found: Mapping[str, Contestant], reference: Result
         compare(workload, name, result, reference)
         share = max(share, float(np.mean(result[0] != reference[0])))
         furthest = max(furthest, float(np.max(abs(np.asarray(result[0], float) - reference[0]))))
-        start = time.perf_counter()
-        contestant()
-        seconds[name] = time.perf_counter() - start
+        seconds[name] = timed(contestant, warm=False)
     return seconds, f"{share:.1g} of all, by up to {furthest:.1g}" if share else "to the bit"
 
 

@@ -30,6 +30,7 @@ OTHERS: dict[str, Callable[[], Table]] = {
     "memory": lambda: measure_memory(TARGETS),
     "series": measure_series,
 }
+PICTURE = "![Time of graphpool as a multiple of the best hand-written program's](benchmarks.png)"
 PACKAGES = ("numpy", "scipy", "jax", "jaxlib", "onnx", "onnxruntime")
 
 
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", help=f"beginnings of names: {known}")
     asked = parser.parse_args().parts
     parts = tuple(asked) or ("",)
+    others = machine.OtherProcesses()
     console, limit, rows = Console(), measure_limit(), []
     console.print(f"limit of the machine: {limit}")
     for workload in workloads():
@@ -75,10 +77,11 @@ def main() -> None:
     tables += [make() for name, make in OTHERS.items() if name.startswith(parts)]
     for table in tables:
         table.show(console)
+    console.print(str(others))
     if not asked:
         titles = [f"* {name}: {title}" for name, title in dict((row.name, row.title) for row in rows).items()]
-        where = f"Measured on: {machine.describe(PACKAGES)}; {limit}."
-        texts = [where, "\n".join(titles), *(table.markdown() for table in (*tables, everything(rows)))]
+        where = f"Measured on: {machine.describe(PACKAGES)}; {limit}. {others}."
+        texts = [where, PICTURE, "\n".join(titles), *(table.markdown() for table in (*tables, everything(rows)))]
         page.write_section("bench", "\n\n".join(texts))
         draw(page.CHART, rows)
 

@@ -17,7 +17,7 @@ import numpy as np
 
 ROUNDS = 7
 FEWEST_ROUNDS = 3
-BUDGET = 12.0
+BUDGET = 6.0
 """Seconds that one set of contestants may take, if the fewest rounds allow it."""
 SLOW = 0.25
 """Seconds from which a call is no longer preceded by an untimed one: it is warm after a fraction of itself."""
