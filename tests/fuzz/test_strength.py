@@ -13,8 +13,8 @@ import pytest
 
 from graphpool.compilers.numpy import buffers, derived, generate, lowerings
 from graphpool.compilers.numpy.compile import NumpyProgram
-from graphpool.compilers.onnx import regions
 from graphpool.compilers.numpy.statements import Kind
+from graphpool.compilers.onnx import regions
 from graphpool.ops import OPS, Trait
 from graphpool.passes import cse, rewrite, simplify
 from graphpool.runtimes.base import Runtime
