@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-ROUNDS = 7
+ROUNDS = 15
 FEWEST_ROUNDS = 3
 BUDGET = 6.0
 """Seconds that one set of contestants may take, if the fewest rounds allow it."""
