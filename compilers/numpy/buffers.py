@@ -83,7 +83,9 @@ class Layout:
         swapped: the held states whose next value goes to a second buffer, since the first is read until later.
     """
 
-    def __init__(self, scope: Scope, carried: list[Carried], stored: Iterable[Value]) -> None:
+    def __init__(
+        self, scope: Scope, carried: list[Carried], stored: Iterable[Value], finals: Iterable[Value] = ()
+    ) -> None:
         self.slots: list[TensorType] = []
         self.slot: dict[Value, int] = {}
         self.scratch: dict[Value, list[int]] = {}
@@ -92,6 +94,8 @@ class Layout:
         self._cells = find_cells(scope.statements, carried, self._stored)
         self._owner = {state.following: state for state in carried if state.is_held}
         self._last = self._last_reads()
+        for value in finals:
+            self._last |= dict.fromkeys(self._cells.get(value, NONE), len(scope.statements))
         self._free: dict[TensorType, list[int]] = {}
         for state in self._owner.values():
             self.slot[state.current] = self._new(scope.type(state.current))

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from graphpool.compilers.base import Target, check_lowerable
+from graphpool.compilers.numpy.filters import run_filter
 from graphpool.compilers.numpy.frames import Given, Workspace, constants, tile_length
 from graphpool.compilers.numpy.generate import RegionCode, generate
 from graphpool.graph import Value
 from graphpool.graph.types import Array
 from graphpool.ops import OPS
-from graphpool.plan import Plan, Rate, Region
+from graphpool.plan import Plan, Region
 
 Codes = list[RegionCode]
 
@@ -97,38 +98,49 @@ class NumpyProgram:
     def _evolve(
         self, workspace: Workspace, states: Sequence[Array], inputs: Sequence[Array]
     ) -> tuple[list[Array], list[Array], list[Array]]:
-        graph, rates = self.plan.graph, self.plan.rates
+        graph = self.plan.graph
         batch, steps = inputs[0].shape[:2]
         leaving = [*(output.value for output in graph.outputs), *(record.value for record in graph.records)]
-        types = [graph.type(value) for value in leaving]
+        emitted = len(graph.outputs) if self.plan.emit == "last" else 0
+        types = [graph.type(value) for value in leaving[emitted:]]
         whole = [np.empty((batch, steps, *type_.shape), type_.dtype) for type_ in types]
         present = list(states)
+        workspace.finals.clear()
         self._hold(workspace, present)
         tile = tile_length(self.plan, workspace.codes, batch, steps)
         for start in range(0, steps, tile):
             length = min(tile, steps - start)
             for port, array in zip(graph.inputs, inputs, strict=True):
                 workspace.arrays[port.value][:length] = np.swapaxes(array[:, start : start + length], 0, 1)
-            frame = workspace.frame(length)
-            for region, code, given in zip(self.plan.regions, workspace.codes, frame, strict=True):
-                self._run_region(region, code, given, workspace, present, length)
-            for array, value in zip(whole, leaving, strict=True):
-                if rates[value] is Rate.STREAM:
-                    array[:, start : start + length] = np.swapaxes(workspace.value(value, length), 0, 1)
-        for array, value in zip(whole, leaving, strict=True):
-            if rates[value] is not Rate.STREAM:
-                array[...] = workspace.value(value, steps)
+            self._run_regions(workspace, present, length, is_end=start + length == steps)
+            for array, value in zip(whole, leaving[emitted:], strict=True):
+                array[:, start : start + length] = np.swapaxes(workspace.lifted(value, length), 0, 1)
+        last = [np.array(workspace.last(value, length), order="C") for value in leaving[:emitted]]
         following = [
             state if after is not state else state.copy() for state, after in zip(present, states, strict=True)
         ]
-        return whole[: len(graph.outputs)], following, whole[len(graph.outputs) :]
+        outputs = [*last, *whole]
+        return outputs[: len(graph.outputs)], following, outputs[len(graph.outputs) :]
 
     def _hold(self, workspace: Workspace, present: list[Array]) -> None:
         """States that no step assigns, over a whole tile."""
         for region in self.plan.regions:
-            if region.kind == "hold" and region.outputs:
-                place = region.states[0]
-                workspace.arrays[self.plan.graph.states[place].current][...] = present[place]
+            if region.kind == "hold":
+                current = self.plan.graph.states[region.states[0]].current
+                if region.outputs:
+                    workspace.arrays[current][...] = present[region.states[0]]
+                workspace.finals |= dict.fromkeys(region.finals, present[region.states[0]])
+
+    def _run_regions(self, workspace: Workspace, present: list[Array], length: int, is_end: bool) -> None:
+        """All regions, over one tile; those from ``last`` on only at the end of time."""
+        for region, code, given in zip(self.plan.regions, workspace.codes, workspace.frame(length), strict=True):
+            if region.kind == "last":
+                if not is_end:
+                    return
+                made = code.function(given.fixed, [workspace.last(value, length) for value in region.inputs])
+                workspace.finals |= zip(region.finals, made, strict=True)
+            else:
+                self._run_region(region, code, given, workspace, present, length)
 
     def _run_region(
         self,
@@ -139,36 +151,41 @@ class NumpyProgram:
         present: list[Array],
         length: int,
     ) -> None:
-        fixed, rows = given
         if region.kind == "map":
-            code.function(fixed)
-        elif region.kind == "scan":
-            steps = zip(*rows, strict=True) if len(rows) > 1 else rows[0] if rows else range(length)
-            finals = code.function(fixed, steps, [present[place] for place in code.carried])
-            for place, final in zip(code.carried, finals, strict=True):
-                present[place] = np.array(final, order="C")
+            finals = [array[length - 1].copy() for array in code.function(given.fixed)]
+            workspace.finals |= zip(region.finals, finals, strict=True)
         elif region.kind == "shift":
             self._shift(region, workspace, present, length)
+        elif region.kind == "affine" and run_filter(self.plan, region, workspace, present, length):
+            return
+        elif region.kind in ("scan", "affine"):
+            following, finals = code.function(given.fixed, given.steps(), [present[place] for place in code.carried])
+            for place, state in zip(code.carried, following, strict=True):
+                present[place] = np.array(state, order="C")
+            workspace.finals |= zip(region.finals, map(np.copy, finals), strict=True)
 
     def _shift(self, region: Region, workspace: Workspace, present: list[Array], length: int) -> None:
         (place,) = region.states
         state = self.plan.graph.states[place]
-        following = workspace.lifted(state.next, length)
+        before = present[place]
+        present[place] = np.array(workspace.last(state.next, length), order="C")
         if region.outputs:
-            late = workspace.arrays[state.current]
-            late[0] = present[place]
+            following, late = workspace.lifted(state.next, length), workspace.arrays[state.current]
+            late[0] = before
             late[1:length] = following[: length - 1]
-        present[place] = np.array(following[length - 1], order="C")
+        if region.finals:
+            late_one = workspace.lifted(state.next, length)[length - 2] if length > 1 else before
+            workspace.finals[state.current] = late_one
 
     # --- one step ----------------------------------------------------------------------------------------------------
     def _step(
         self, workspace: Workspace, states: Sequence[Array], inputs: Sequence[Array]
     ) -> tuple[list[Array], list[Array], list[Array]]:
-        ((fixed, _),) = workspace.frame(1)
-        made = workspace.codes[0].function(fixed, (*inputs, *states))
+        (given,) = workspace.frame(1)
+        made = workspace.codes[0].function(given.fixed, (*inputs, *states))
         graph = self.plan.graph
         first, second = len(graph.outputs), len(graph.outputs) + len(graph.states)
         return list(made[:first]), list(made[first:second]), list(made[second:])
 
 
-TARGET = Target(name="numpy", build=build, runtime="graphpool.runtimes.numpy:NumpyRuntime")
+TARGET = Target(name="numpy", build=build, runtime="graphpool.runtimes.numpy:NumpyRuntime", affine=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,29 @@ LONGEST_TILE = 256
 FRAMES = 4
 """How many lengths of a tile are kept ready."""
 
-Given = tuple[tuple[Any, ...], list[list[Array]]]
-"""What the function of a region takes: what stays where it is, and lists of rows."""
+LONGEST_WITHOUT_LOOP = 1 << 14
+"""The longest tile where no region walks along rows."""
+
+
+class Given:
+    """What the function of a region takes: what stays where it is, and lists of rows.
+
+    Attributes:
+        fixed: the arrays.
+    """
+
+    def __init__(self, fixed: tuple[Any, ...], over_time: list[Array], steps: int) -> None:
+        self.fixed, self._over_time, self._steps = fixed, over_time, steps
+
+    @cached_property
+    def _rows(self) -> list[list[Array]]:
+        return [list(array) for array in self._over_time]
+
+    def steps(self) -> Iterable[Any]:
+        """What a scan takes at each step: a row, or a tuple of rows."""
+        if len(self._rows) > 1:
+            return zip(*self._rows, strict=True)
+        return self._rows[0] if self._rows else range(self._steps)
 
 
 class Workspace:
@@ -41,6 +63,7 @@ class Workspace:
         self._frames: dict[int, list[Given]] = {}
         self._aliases = {value: alias for code in codes for value, alias in code.aliases.items()}
         self.arrays: dict[Value, Array] = {}
+        self.finals: dict[Value, Array] = {}
         if not plan.one_step:
             for value, type_ in stored_types(plan, codes).items():
                 self.arrays[value] = np.empty((steps, batch, *type_.shape), type_.dtype)
@@ -66,6 +89,10 @@ class Workspace:
             return made
         return self.arrays[value][:steps] if value in self.arrays else self._fixed[value]
 
+    def last(self, value: Value, steps: int) -> Array:
+        """A value of the graph at the last step of a tile, ``(B, *sample)``."""
+        return self.finals[value] if value in self.finals else self.lifted(value, steps)[steps - 1]
+
     def lifted(self, value: Value, steps: int) -> Array:
         """A value of the graph with the leading axes of a stream."""
         array = self.value(value, steps)
@@ -90,7 +117,7 @@ class Workspace:
                     made[name] = self.value(int(name[1:]), steps)
             return made[name]
 
-        return tuple(find(name) for name in code.fixed), [list(find(name)) for name in code.rows]
+        return Given(tuple(map(find, code.fixed)), [*map(find, code.rows)], steps)
 
     def _slot(self, leading: Shape, type_: TensorType, number: int) -> Array:
         """A buffer; those of one number are shared by the regions, which run one after the other."""
@@ -120,5 +147,6 @@ def tile_length(plan: Plan, codes: Sequence[RegionCode], batch: int, steps: int)
     types = [*stored_types(plan, codes).values()]
     types += [type_ for code in codes if code.is_map for type_ in code.slots.values()]
     row = batch * sum(type_.size * type_.dtype.itemsize for type_ in types)
-    longest = max(1, min(LONGEST_TILE, TILE_BYTES // max(row, 1)))
+    loops = any(region.kind == "scan" for region in plan.regions)
+    longest = max(1, min(LONGEST_TILE if loops else LONGEST_WITHOUT_LOOP, TILE_BYTES // max(row, 1)))
     return -(-steps // -(-steps // longest))

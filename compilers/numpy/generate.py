@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import linecache
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from types import CodeType
 from typing import Any
@@ -65,7 +65,7 @@ class Generator:
 
     def __init__(self, plan: Plan, region: Region, positive: frozenset[Value]) -> None:
         self.plan, self.region = plan, region
-        self.is_loop, self.is_step = region.kind == "scan", plan.one_step
+        self.is_loop, self.is_step = region.kind in ("scan", "affine"), plan.one_step or region.kind == "last"
         self.scope = Scope(plan.graph, plan.rates, positive, outer=1 if self.is_loop or self.is_step else 2)
         self.code = RegionCode()
         self._fixed: dict[str, None] = {}
@@ -75,6 +75,8 @@ class Generator:
 
     def run(self) -> RegionCode:
         """The code of the region."""
+        states = {self.plan.graph.states[place].current for place in self.region.states}
+        self._finals = [self.scope.copied(one) if one in states else one for one in self.region.finals]
         for value in self.region.nodes:
             lower(self.scope, value)
         self._alias_outputs()
@@ -85,7 +87,7 @@ class Generator:
         self._unmade = [value for value in outputs if value not in made]
         self._carried = [self._carry(place) for place in self.region.states]
         hold_states(self.scope, self._carried, self._stored)
-        self.layout = Layout(self.scope, self._carried, self._stored)
+        self.layout = Layout(self.scope, self._carried, self._stored, self._finals)
         form = self._step_lines if self.is_step else self._loop_lines if self.is_loop else self._map_lines
         return self._finish(form())
 
@@ -203,17 +205,25 @@ class Generator:
 
     # --- the three forms -----------------------------------------------------------------------------------------
     def _map_lines(self) -> list[str]:
-        return ["def region(fixed):", *self._indented([*self._take_fixed(body := self._body()), *body])]
+        body = self._body()
+        body.append(f"return ({self._final_names()})")
+        return ["def region(fixed):", *self._indented([*self._take_fixed(body), *body])]
+
+    def _final_names(self) -> str:
+        return "".join(f"{self._name(value)}, " for value in self._finals)
 
     def _step_lines(self) -> list[str]:
         """One step: of the inputs and the states to all that leaves, each in an array of its own."""
         graph = self.plan.graph
         given = [*(port.value for port in graph.inputs), *(state.current for state in graph.states)]
+        roots = [*graph.roots()]
+        if self.region.kind == "last":
+            given, roots = [*self.region.inputs], [*self.region.outputs]
         self._moving |= {f"v{value}" for value in given}
         body = self._body()
         leaving: list[str] = []
         own = set(self.region.outputs)
-        for value in graph.roots():
+        for value in roots:
             name = self._name(self.scope.fitted(value, graph.type(value).shape, always=True))
             name = f"o{value}" if value in self._unmade else name
             leaving.append(name if value in own else f"{self.scope.bind(own_copy)}({name})")
@@ -251,10 +261,11 @@ class Generator:
                 sources += [f"v{state.following}", f"v{state.current}"]
         if targets:
             body.append(f"{', '.join(targets)} = {', '.join(sources)}")
+        finals = self._final_names()
         rows = ", ".join(self._rows) or "_"
         final = "".join(f"{self._name(state.current)}, " for state in self._carried)
         loop = [f"for {rows} in steps:", *self._indented(body or ["pass"])]
-        lines = [*self._take_fixed(body), *start, *loop, f"return ({final})"]
+        lines = [*self._take_fixed(body), *start, *loop, f"return ({final}), ({finals})"]
         return ["def region(fixed, steps, carried):", *self._indented(lines)]
 
     def _take_fixed(self, body: list[str]) -> list[str]:
@@ -268,7 +279,8 @@ class Generator:
         code = self.code
         code.text = "\n".join(lines) + "\n"
         code.fixed, code.rows = tuple(self._fixed), tuple(self._rows)
-        code.stored = {value: self.scope.type(value) for value in sorted(self._stored)}
+        if not self.is_step:
+            code.stored = {value: self.scope.type(value) for value in sorted(self._stored)}
         code.carried = tuple(state.place for state in self._carried)
         code.is_map = not (self.is_loop or self.is_step)
         namespace = dict(self.scope.bound)
@@ -279,7 +291,9 @@ class Generator:
 
 def generate(plan: Plan, region: Region, positive: frozenset[Value]) -> RegionCode:
     """The code of a region; one of a state alone needs no function."""
-    if region.kind in ("map", "scan"):
+    if region.kind == "last":
+        region = replace(region, outputs=region.finals, finals=())
+    if region.kind not in ("shift", "hold"):
         return Generator(plan, region, positive).run()
     return RegionCode(stored={value: plan.graph.type(value) for value in region.outputs})
 
