@@ -13,7 +13,7 @@ from graphpool.graph import CONST, Graph, Value
 from graphpool.graph.types import Array, Shape, TensorType
 from graphpool.plan import Plan
 
-TILE_BYTES = 1 << 20
+TILE_BYTES = 1 << 23
 """What the stored values of a tile may take, roughly."""
 
 LONGEST_TILE = 256

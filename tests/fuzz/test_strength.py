@@ -114,7 +114,7 @@ def a_state_is_read_after_its_update(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(generate, "hold_states", wrong)
 
 
-@bug(0)
+@bug(8)
 def a_view_does_not_keep_its_buffer(patch: pytest.MonkeyPatch) -> None:
     right = buffers.find_cells
 
@@ -125,7 +125,7 @@ def a_view_does_not_keep_its_buffer(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(buffers, "find_cells", wrong)
 
 
-@bug(0)
+@bug(8)
 def a_kernel_never_shows_its_operands(patch: pytest.MonkeyPatch) -> None:
     """Kernels that are called in place of a view, such as a reshape."""
     right_lower = lowerings.lower
@@ -145,7 +145,7 @@ def a_kernel_never_shows_its_operands(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(buffers, "find_cells", wrong)
 
 
-@bug(0)
+@bug(12)
 def a_state_is_updated_in_place_whoever_reads_it_later(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(buffers.Layout, "_may_replace", lambda self, statement, arg: True)
     right = buffers.Layout._last_reads
@@ -157,7 +157,7 @@ def a_state_is_updated_in_place_whoever_reads_it_later(patch: pytest.MonkeyPatch
     patch.setattr(buffers.Layout, "_last_reads", wrong)
 
 
-@bug(0)
+@bug(42)
 def a_state_takes_over_what_others_show(patch: pytest.MonkeyPatch) -> None:
     def wrong(scope: Any, carried: Any, stored: Any) -> None:
         made = {one.value for one in scope.statements if one.kind is Kind.INTO}
