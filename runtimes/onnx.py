@@ -33,6 +33,8 @@ class OnnxRuntime(Runtime):
     _is_packed = True
     """Whether states go into sessions without axes of length 1."""
 
+    _resident: ResidentSteps | None
+
     def __init__(
         self, artifact: Artifact, parameters: Mapping[str, Array], state: Mapping[str, Array] | None = None
     ) -> None:
@@ -47,8 +49,8 @@ class OnnxRuntime(Runtime):
         The states stay where onnxruntime reads and writes them. An array of just the right dtype and shape goes
         straight there; everything else is read first.
         """
-        steps = self._steps if self._resident is not None else None
-        if steps is not None and steps.fits(x) and type(sample) is int and sample == steps.sample and not check_finite:
+        steps = self._resident
+        if steps is not None and not check_finite and type(sample) is int and sample == steps.sample and steps.fits(x):
             return steps.step(x)
         return super().step(x, sample=sample, check_finite=check_finite)
 
