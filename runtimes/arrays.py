@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphpool.artifact import PortSignature
+from graphpool.artifact import PortSignature, Signature
 from graphpool.errors import InputError, format_error
 from graphpool.graph.types import Array
 from graphpool.graph.values import NUMERIC_KINDS
@@ -47,6 +47,25 @@ def read_ports(ports: Sequence[PortSignature], x: Any, *, time: bool, check_fini
 def is_number_of_sample(item: Any) -> bool:
     """Whether something is a whole number that 32 bit hold."""
     return isinstance(item, (int, np.integer)) and not isinstance(item, bool) and bool(0 <= item < 2**31)
+
+
+def number_samples(signature: Signature, sample: int, leading: tuple[int, ...]) -> list[Array]:
+    """The number of each sample of a batch, at every step, as one more input of a model that asks for it.
+
+    Raises:
+        InputError: no number of a sample.
+    """
+    if not is_number_of_sample(sample):
+        raise InputError(format_error(f"sample={sample!r}", hint="the number of the first sample, 0 or more"))
+    if not signature.takes_sample:
+        return []
+    numbers = np.arange(sample, sample + leading[0], dtype=np.int64).reshape(-1, *(1,) * (len(leading) - 1))
+    return [np.broadcast_to(numbers, leading)]
+
+
+def empty_arrays(entries: Sequence[PortSignature], batch: int) -> list[Array]:
+    """What comes out of no steps at all."""
+    return [np.empty((batch, 0, *entry.type.shape), entry.type.dtype) for entry in entries]
 
 
 def check_leading(ports: Sequence[PortSignature], arrays: Sequence[Any], outer: int) -> None:

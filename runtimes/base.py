@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
-from graphpool.artifact import Artifact, ParamSignature, PortSignature, Signature, StateSignature
+from graphpool.artifact import Artifact, ParamSignature, Signature, StateSignature
 from graphpool.errors import InputError, ModuleError, ParameterError, StateError, TargetError, format_error
 from graphpool.graph import Value
 from graphpool.graph.files import SUFFIX, write_model
@@ -21,19 +21,12 @@ from graphpool.graph.types import Array
 from graphpool.graph.values import read_nested, read_values
 from graphpool.nested import nest
 from graphpool.plan import Plan, compute_once
-from graphpool.runtimes.arrays import is_number_of_sample, read_ports
+from graphpool.runtimes.arrays import empty_arrays, number_samples, read_ports
 from graphpool.runtimes.ragged import read_lengths, run_ragged
+from graphpool.runtimes.resident import Resident
 
 Mode = Literal["run", "record", "step"]
 Arrays = list[Array]
-
-
-class Resident(Protocol):
-    """Where a state lives that a target keeps to itself between steps."""
-
-    def fetch(self) -> dict[str, Array]:
-        """Copies of all states by dotted path, as :meth:`Runtime.state` gives them."""
-        ...
 
 
 class Runtime:
@@ -99,7 +92,7 @@ class Runtime:
         self._check_mode(mode)
         batch = read_ports(self.signature.inputs, x, time=True, check_finite=check_finite)
         states = self._states_for(batch.size)
-        inputs = batch.arrays + self._numbered(sample, (batch.size, batch.steps))
+        inputs = batch.arrays + number_samples(self.signature, sample, (batch.size, batch.steps))
         if batch.steps == 0 and self.signature.emit == "last":
             hint = "a model that emits the last step takes at least one"
             raise InputError(format_error("an input without a time step", where=self.signature.name, hint=hint))
@@ -108,7 +101,8 @@ class Runtime:
             outputs, following, records = self._execute_ragged(mode, inputs, states, read)
             self._keep(following)
         elif batch.steps == 0:
-            outputs, records = self._empty(mode, batch.size)
+            outputs = empty_arrays(self.signature.outputs, batch.size)
+            records = empty_arrays(self.signature.records if record else (), batch.size)
         else:
             outputs, following, records = self._execute(mode, inputs, states)
             self._keep(following)
@@ -131,7 +125,7 @@ class Runtime:
             StateError: the batch of x does not fit the state's.
         """
         batch = read_ports(self.signature.inputs, x, time=False, check_finite=check_finite)
-        outputs = self._advance(batch.arrays + self._numbered(sample, (batch.size,)), batch.size)
+        outputs = self._advance(batch.arrays + number_samples(self.signature, sample, (batch.size,)), batch.size)
         return self._delivered(outputs if batch.is_batched else [output[0] for output in outputs])
 
     def stream(self, chunks: Iterable[Any], *, sample: int = 0, check_finite: bool = False) -> Iterator[Any]:
@@ -352,15 +346,6 @@ class Runtime:
             self._handed[mode] = compute_once(getattr(self.artifact.plans, mode), self._parameters)
         return self._handed[mode]
 
-    def _numbered(self, sample: int, leading: tuple[int, ...]) -> Arrays:
-        """The number of each sample of a batch, where the model asks for it, as one more input."""
-        if not is_number_of_sample(sample):
-            raise InputError(format_error(f"sample={sample!r}", hint="the number of the first sample, 0 or more"))
-        if not self.signature.takes_sample:
-            return []
-        numbers = np.arange(sample, sample + leading[0], dtype=np.int64).reshape(-1, *(1,) * (len(leading) - 1))
-        return [np.broadcast_to(numbers, leading)]
-
     def _initial_state(self) -> dict[str, Array]:
         return {state.name: state.init.array.copy() for state in self.signature.states}
 
@@ -406,12 +391,6 @@ class Runtime:
             entry.name: np.array(array[0] if array.shape[0] == 1 else array)
             for entry, array in zip(self.signature.states, states, strict=True)
         }
-
-    def _empty(self, mode: Mode, batch: int) -> tuple[Arrays, Arrays]:
-        def empty(entries: Iterable[PortSignature]) -> Arrays:
-            return [np.empty((batch, 0, *entry.type.shape), entry.type.dtype) for entry in entries]
-
-        return empty(self.signature.outputs), empty(self.signature.records if mode == "record" else ())
 
     def _delivered(self, outputs: Arrays) -> Any:
         names = [port.name for port in self.signature.outputs]

@@ -14,7 +14,7 @@ from graphpool.graph.types import Array
 from graphpool.graph.values import read_nested
 from graphpool.nested import nest
 from graphpool.plan import Plan
-from graphpool.runtimes.arrays import by_port, check_leading, wants
+from graphpool.runtimes.arrays import by_port, check_leading, number_samples, wants
 from graphpool.runtimes.base import Arrays, Mode, Runtime
 
 
@@ -104,7 +104,7 @@ class JaxRuntime(Runtime):
         sample: int,
     ) -> tuple[Any, Any, Any]:
         arrays, _ = self._port_arrays(x, outer=2 if mode == "pure" else 1)
-        numbers = self._numbered(sample, arrays[0].shape[: 2 if mode == "pure" else 1])
+        numbers = number_samples(self.signature, sample, arrays[0].shape[: 2 if mode == "pure" else 1])
         plan = self._pure_plan(mode)
         if mode not in self._programs:
             self._programs[mode] = self.artifact.build(plan)

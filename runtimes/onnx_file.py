@@ -17,8 +17,7 @@ from graphpool.graph import SAMPLE, Literal, TensorType
 from graphpool.graph.types import SHORT_NAMES, DType
 from graphpool.plan import EMITS, Emit, Plan
 from graphpool.runtimes.base import Arrays, Mode
-from graphpool.runtimes.onnx import OnnxRuntime
-from graphpool.runtimes.sessions import SessionSettings, make_session
+from graphpool.runtimes.onnx import OnnxRuntime, SessionSettings, make_session
 from graphpool.runtimes.tiles import bytes_of_signature
 
 SIGNATURE_KEY, VERSION_KEY, ONE_STEP_KEY = "graphpool.signature", "graphpool.format_version", "graphpool.one_step"
@@ -140,7 +139,7 @@ def load(path: Any, **options: Any) -> OnnxFileRuntime:
 
     Args:
         path: the file.
-        options: of the session: see :class:`~graphpool.runtimes.sessions.SessionSettings`.
+        options: of the session: see :class:`~graphpool.runtimes.onnx.SessionSettings`.
 
     Raises:
         ModelFileError: it cannot be read, is no ONNX model, or none of graphpool's.

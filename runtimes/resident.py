@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,6 +16,14 @@ from graphpool.artifact import Signature
 from graphpool.graph.types import Array, Shape
 
 Arrays = list[Array]
+
+
+class Resident(Protocol):
+    """Where a state lives that a target keeps to itself between steps."""
+
+    def fetch(self) -> dict[str, Array]:
+        """Copies of all states by dotted path, as a runtime keeps them: of one sample without an axis of the batch."""
+        ...
 
 
 @dataclass(frozen=True)
