@@ -19,9 +19,7 @@ from graphpool.compilers.onnx.emitter import Emitter, Tensor
 from graphpool.compilers.onnx.loops import BATCH, CONDITION, COUNTER, tensor_info
 from graphpool.graph import TensorType
 from graphpool.graph.types import BOOL, INT64, Array
-
-CHANNELS = 64
-"""The largest state, in elements: with more, a step of a loop pays for itself."""
+from graphpool.passes.affine import CHANNELS
 
 LENGTHS = (64, 32, 16, 8)
 """The numbers of steps in a block, the best first."""

@@ -180,7 +180,7 @@ class MainGraph:
         others = {*region.outputs, *region.finals} - {state.next}
         if others:
             self.known[state.current] = self._late(self.known[state.next], start)
-            self.writer.write(self.steps, others - {state.current}, self.known)
+            self.writer.write(self.steps, sorted(others - {state.current}), self.known)
         return True
 
     def _late(self, following: Tensor, start: Tensor, *, last_only: bool = False) -> Tensor:
