@@ -231,7 +231,8 @@ def _power_of_two(steps: int) -> int:
 def _bytes_a_step(plan: Plan) -> int:
     """What one step of one sample takes: inputs, values between regions, records; twice where batch and time swap."""
     graph = plan.graph
-    leaving = [entry.value for entry in (*graph.inputs, *graph.outputs, *graph.records)]
+    leaving = [port.value for port in graph.inputs]
+    leaving += [output.value for output in graph.outputs] + [record.value for record in graph.records]
     stored = [*leaving, *leaving, *(value for region in plan.regions for value in region.outputs)]
     types = [graph.type(value) for value in stored]
     return max(1, sum(prod(type_.shape) * type_.dtype.itemsize for type_ in types))

@@ -47,7 +47,7 @@ class Freeze(Pass):
             return add(Node("where", (active, following, current), Attributes({}), nodes[current].type), following)
 
         states = [replace(state, next=frozen(state.current, state.next)) for state in graph.states]
-        names = {entry.name for entry in (*graph.states, *graph.params)}
+        names = {state.name for state in graph.states} | {param.name for param in graph.params}
         for output in graph.outputs if self.keep_outputs else ():
             type_ = graph.type(output.value)
             current = add(Node(STATE, (), Attributes({"place": len(states)}), type_), output.value)
