@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
@@ -42,14 +43,11 @@ def settings() -> Iterator[None]:
         yield
 
 
-def evaluate_plan(
-    plan: Plan, differentiated: bool, handed: Mapping[Value, Any], states: Sequence[Any], inputs: Sequence[Any]
-) -> Streams:
+def evaluate_plan(plan: Plan, handed: Mapping[Value, Any], states: Sequence[Any], inputs: Sequence[Any]) -> Streams:
     """The plan over arrays with batch as the first axis.
 
     Args:
-        plan: what runs; the regions are arranged for the sizes at hand.
-        differentiated: whether a gradient will be taken.
+        plan: what runs; its regions are arranged for JAX.
         handed: the values computed once.
         states: ``(B, *shape)``.
         inputs: ``(B, T, *sample)``, or ``(B, *sample)`` if the plan is for one step.
@@ -58,7 +56,7 @@ def evaluate_plan(
     if plan.one_step:
         return _one_step(plan, leading, handed, states, inputs)
     batch, steps = leading
-    run = _Run(arranged(plan, batch, steps, differentiated), (steps, batch))
+    run = _Run(arranged(plan), (steps, batch))
     with settings():
         run.start(handed, states, [jnp.swapaxes(array, 0, 1) for array in inputs])
         for region in run.plan.regions:
@@ -68,13 +66,13 @@ def evaluate_plan(
     return outputs, [run.present[entry.current] for entry in plan.graph.states], records
 
 
-def arranged(plan: Plan, batch: int, steps: int, differentiated: bool) -> Plan:
-    """The plan with the regions that suit the sizes at hand."""
+def arranged(plan: Plan) -> Plan:
+    """The plan with the regions that suit JAX."""
     if plan.hoist == "never":
         return plan
     if plan.hoist == "always":
         return arrange(plan, lambda value: plan.graph.nodes[value].op == "matmul")
-    return arrange(plan, lambda value: is_outside(plan.graph, value, batch, steps, differentiated))
+    return arrange(plan, partial(is_outside, plan.graph))
 
 
 def _one_step(

@@ -189,7 +189,7 @@ class JaxProgram:
         def function(*arrays: jax.Array) -> list[jax.Array]:
             env = dict(zip(handed, arrays, strict=False))
             rest = arrays[len(handed) :]
-            outputs, following, records = evaluate_plan(plan, False, env, rest[:count], rest[count:])
+            outputs, following, records = evaluate_plan(plan, env, rest[:count], rest[count:])
             return [*outputs, *following, *records]
 
         return jax.jit(function).lower(*arrays).compile()

@@ -53,7 +53,7 @@ def _apply(
         jnp.broadcast_to(_typed(graph, entry.current, state[entry.name]), batch + entry.init.array.shape)
         for entry in graph.states
     ]
-    return evaluate_plan(plan, True, _compute_once(plan, params, once or {}), states, inputs)
+    return evaluate_plan(plan, _compute_once(plan, params, once or {}), states, inputs)
 
 
 def _compute_once(plan: Plan, params: Mapping[str, Any], once: Mapping[Value, Any]) -> Environment:

@@ -411,7 +411,7 @@ def in_32_bit(graph: Graph) -> Graph:
 @pytest.mark.parametrize("hoist", HOISTS)
 def test_scans_carry_states_only_and_stand_between_products(recurrent: bool, hoist: Hoist) -> None:
     plan = make_plan(in_32_bit(net(recurrent)), hoist)
-    regions = [region for region in arranged(plan, 2, 5, False).regions if region.kind == "scan"]
+    regions = [region for region in arranged(plan).regions if region.kind == "scan"]
     found = list(equations(jaxpr_of(plan).jaxpr))
     scans = [equation for equation in found if equation.primitive.name == "scan"]
     assert len(scans) == len(regions) == (2 if hoist == "always" else 1)

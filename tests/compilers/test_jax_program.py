@@ -10,6 +10,8 @@ import pytest
 import graphpool
 from graphpool.compilers.jax import program as jax_program
 from graphpool.compilers.jax.arrange import arrange
+from graphpool.compilers.jax.cost import RULE
+from graphpool.compilers.jax.evaluate import arranged
 from graphpool.graph.types import Array
 from graphpool.nn.combinators import Sequential
 from graphpool.nn.modules import LIF, Linear, Module
@@ -72,6 +74,13 @@ def test_only_products_stand_between_scans() -> None:
     inside = arrange(plan, lambda value: False)
     assert [region.kind for region in inside.regions if region.kind != "shift"] == ["scan"]
     assert products(inside, "scan") == 3
+
+
+def test_a_product_of_one_input_stays_in_the_loop() -> None:
+    for inputs, outside in ((1, 0), (2, 1)):
+        plan = compiled(lambda inputs=inputs: Sequential(Linear((inputs, 3)), LIF(3))).plan
+        assert (products(arranged(plan), "map"), products(arranged(plan), "scan")) == (outside, 1 - outside)
+    assert plan.explain("1_LIF.vmem").endswith(RULE)
 
 
 # --- compilations ---------------------------------------------------------------------------------------------------
