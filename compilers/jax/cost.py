@@ -1,7 +1,7 @@
 """What runs outside of the time loop on JAX under ``hoist="auto"``.
 
-Measured on two cores of an x86-64 CPU, with 200 steps of ``Linear((K, 256))`` and ``LIF(256)`` in float32: the time with
-the product outside over that with the product in the loop. The machine was busy; what differs by less than 0.4 is noise.
+Measured on two cores of an x86-64 CPU, with 200 steps of ``Linear((K, 256))`` and ``LIF(256)`` in float32: the time
+with the product outside over that with it in the loop. The machine was busy; what differs by less than 0.4 is noise.
 
 ===== ==== ==== ==== ====
 K     B=1  B=16 B=32 B=64
