@@ -8,6 +8,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+ON_ALL_CORES := OMP_NUM_THREADS=1 $(PYTEST) -n auto --dist worksteal
 PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
@@ -20,10 +21,10 @@ demo: $(INSTALLED) ## Run the grasshopper example and list what it wrote to out/
 	@$(BIN)/python examples/grasshopper/demo.py $(ARGS)
 
 test: $(INSTALLED) ## Run all tests
-	$(PYTEST) $(ARGS)
+	$(ON_ALL_CORES) $(ARGS)
 
 fast: $(INSTALLED) ## Run the quick tests
-	$(PYTEST) -m "not slow" $(ARGS)
+	$(ON_ALL_CORES) -m "not slow" $(ARGS)
 
 lint: $(INSTALLED) ## Check style and formatting
 	$(BIN)/ruff check .
