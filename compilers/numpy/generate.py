@@ -210,7 +210,9 @@ class Generator:
         return ["def region(fixed):", *self._indented([*self._take_fixed(body), *body])]
 
     def _final_names(self) -> str:
-        return "".join(f"{self._name(value)}, " for value in self._finals)
+        # Behind the loop, the names of a state's two buffers have been swapped.
+        swapped = {one.following: one.current for one in self._carried if one.current in self.layout.swapped}
+        return "".join(f"{self._name(swapped.get(value, value))}, " for value in self._finals)
 
     def _step_lines(self) -> list[str]:
         """One step: of the inputs and the states to all that leaves, each in an array of its own."""

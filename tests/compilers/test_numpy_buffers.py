@@ -18,9 +18,10 @@ from graphpool.compilers.numpy import compile as program
 from graphpool.compilers.numpy import frames
 from graphpool.functional import spike
 from graphpool.nn.modules import Module
-from tests.fuzz.programs import draw_program
-from tests.fuzz.test_plan_fuzz import MAX_LENGTH, check
+from tests.fuzz.programs import MAX_LENGTH, draw_program
+from tests.fuzz.test_plan_fuzz import check
 from tests.runtimes.models import assert_same, flat, signal
+from tests.trace.stepping import module_of
 
 HOISTS = ("always", "never")
 MODELS: dict[str, type[Module]] = {}
@@ -397,3 +398,16 @@ def test_the_arrays_of_a_program_do_not_grow_with_time() -> None:
         arrays = [*workspace.arrays.values(), *workspace._slots.values()]
         sizes.append(sum(array.nbytes for array in arrays))
     assert sizes[1] < 1.1 * sizes[0] < 2 * frames.TILE_BYTES
+
+
+def test_the_last_of_a_state_that_has_two_buffers_is_the_new_one() -> None:
+    """Fault: a name that was swapped at the end of the last step."""
+
+    def step(self: Any, x: Any) -> Any:
+        self.v = self.v[::-1] + x
+        return self.v
+
+    module = module_of(step, v=State(np.array([1.0, 2.0, 3.0])))
+    x = np.arange(12.0).reshape(1, 4, 3)
+    each, last = (graphpool.compile(module, dtype="float64", emit=emit) for emit in ("each", "last"))
+    np.testing.assert_array_equal(last(x)[0], each(x)[0][:, -1])

@@ -59,6 +59,9 @@ STATES = {
     "armed": np.array(True),
     "gate": np.array([[True], [False]]),
 }
+MAX_LENGTH = 32
+"""In statements. That such programs meet every op at every rate and rank is a test of its own."""
+
 MAX_ELEMENTS, MAX_RANK, LARGEST = 60, 4, {"f": 32, "i": 1000}
 """Of what a statement makes. Large numbers would cancel, and then differ by more than a tolerance."""
 

@@ -9,11 +9,11 @@ from graphpool.passes import PIPELINES, run_passes
 from graphpool.plan import make_plan
 from graphpool.trace import trace
 from tests.fuzz.coverage import NEVER, Coverage
-from tests.fuzz.programs import FuzzModule, draw_program
+from tests.fuzz.programs import MAX_LENGTH, FuzzModule, draw_program
 from tests.fuzz.statements import PURE, WRITES, family
 
-LENGTH, BLOCK, LIMIT = 32, 100, 1500
-"""Statements of a program; programs between two looks, and at most."""
+BLOCK, LIMIT = 100, 1500
+"""Programs between two looks, and at most."""
 
 
 def test_every_op_has_a_spelling() -> None:
@@ -26,7 +26,7 @@ def test_the_fuzz_meets_everything() -> None:
     """Fault: a generator that never draws what it should test."""
     coverage = Coverage()
     for seed in range(LIMIT):
-        program = draw_program(seed, LENGTH)
+        program = draw_program(seed, MAX_LENGTH)
         graph, _ = run_passes(trace(FuzzModule(program)), PIPELINES["float64"])
         coverage.add(make_plan(graph), program)
         if seed % BLOCK == BLOCK - 1 and not any(coverage.missing()):

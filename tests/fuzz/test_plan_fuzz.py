@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 import graphpool
 from graphpool.graph.types import Array
-from tests.fuzz.programs import STATES, FuzzModule, Program, draw_program
+from graphpool.plan import EMITS, HOISTS
+from tests.fuzz.programs import MAX_LENGTH, STATES, FuzzModule, Program, draw_program
 
-STEPS, BATCH, MAX_LENGTH = 5, 2, 24
+STEPS, BATCH = 5, 2
 EXAMPLES = {"numpy": 250, "onnx": 80, "jax": 20}
 
 
@@ -55,7 +56,8 @@ def joined(parts: list[Any]) -> dict[str, Array]:
     return {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
 
 
-def check(program: Program, target: str, hoists: tuple[str, ...], seed: int) -> None:
+def check(program: Program, target: str, hoists: tuple[str, ...], seed: int, emit: str = "each") -> None:
+    """Compare a program with its step loop, and with ``emit="last"`` also what the last step alone emits."""
     x = inputs(seed)
     expected, states = step_loop(program, x)
     for hoist in hoists:
@@ -68,6 +70,10 @@ def check(program: Program, target: str, hoists: tuple[str, ...], seed: int) -> 
             run.reset_state()
             parts = list(run.stream([x[:, :2], x[:, 2:3], x[:, 3:]]))
             assert_agrees(joined(parts), expected, program, f"{target} {hoist} chunks")
+        if emit == "last":
+            last = graphpool.compile(FuzzModule(program), target, dtype="float64", hoist=hoist, emit="last")
+            rows = [wanted[:, -1] for wanted in expected]
+            assert_agrees(last(x)[0], rows, program, f"{target} {hoist} last step")
     run.reset_state()
     steps = [run.step(x[:, t]) for t in range(STEPS)]
     stacked = {name: np.stack([step[name] for step in steps], axis=1) for name in steps[0]}
@@ -84,9 +90,9 @@ def test_every_runtime_agrees_with_the_step_loop(target: str) -> None:
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.integers(0, 2**32), lengths, st.integers(0, 10), st.sampled_from(["always", "never"]))
-    def fuzz(seed: int, length: int, data: int, hoist: str) -> None:
-        hoists = (hoist,) if target == "jax" else ("always", "never")
-        check(draw_program(seed, length), target, hoists, data)
+    @given(st.integers(0, 2**32), lengths, st.integers(0, 10), st.sampled_from(HOISTS), st.sampled_from(EMITS))
+    def fuzz(seed: int, length: int, data: int, hoist: str, emit: str) -> None:
+        hoists = (hoist,) if target == "jax" else (hoist, "auto" if hoist == "never" else "never")
+        check(draw_program(seed, length), target, hoists, data, emit)
 
     fuzz()
