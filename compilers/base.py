@@ -14,6 +14,7 @@ from graphpool.errors import LoweringError, TargetError, format_error
 from graphpool.graph import LEAF_OPS, Graph
 from graphpool.graph.text import describe
 from graphpool.graph.types import SHORT_NAMES, dtype_name
+from graphpool.plan import Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,7 +57,9 @@ class Target:
         pure: whether its runtime also wants the plans in 32 bit for pure functions of the parameters.
         options: what ``compile`` may choose of it.
         affine: whether it may run affine regions without a loop; else they reach it as scans, with steps as written.
-        rule: how it chooses under ``hoist="auto"``, a sentence for ``plan.explain``; empty where it always hoists.
+        arrange: gives a plan the regions that suit the target, under ``hoist="auto"``; None where it takes them as they
+            are.
+        rule: by what ``arrange`` keeps in the loop what lies on no cycle; words for ``plan.explain``.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Target:
     pure: bool = False
     options: tuple[Option, ...] = ()
     affine: bool = False
+    arrange: Callable[[Plan], Plan] | None = None
     rule: str = ""
 
     def read_options(self, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from graphpool.nested import flatten, join_path, nest
 from graphpool.ops import infer_type
 from graphpool.parameters import Parameter, State
 from graphpool.passes import AFFINE, PIPELINES, DeadCode, Observer, demote_everything, run_passes
-from graphpool.plan import EMITS, HOISTS, Emit, Hoist, make_plan
+from graphpool.plan import EMITS, HOISTS, Emit, Hoist, Plan, make_plan
 from graphpool.reading import infer_checked
 from graphpool.trace import trace, walk
 from graphpool.trace.probes import probe_graph, read_probes
@@ -77,7 +77,7 @@ def compile(
         dtype: of the streams. ``"float32"`` computes what depends on parameters alone in float64 and rounds it;
             ``"float64"`` keeps the dtypes of the trace.
         hoist: ``"always"`` runs outside of the time loop whatever lies on no cycle through a state; ``"never"`` runs
-            everything inside; ``"auto"`` lets the target choose by the sizes at hand. ``plan.explain`` tells its rule.
+            everything inside; ``"auto"`` keeps in the loop what costs the target less there: ``plan.explain`` tells.
         emit: ``"each"`` gives the outputs of all steps, ``(B, T, *sample)``; ``"last"`` those of the last step alone,
             ``(B, *sample)``, and stores no others. Records are whole either way.
         input_shapes: the shape of one sample by name of step's argument, where ``(size_in,)`` is not meant.
@@ -157,13 +157,18 @@ def make_artifact(
     recorded, notes = run_passes(graph, (*(AFFINE if affine else ()), *PIPELINES[dtype]), observers)
     silent, _ = run_passes(recorded.replace(records=()), (DeadCode(),))
     pure, pure_values, pure_notes = demote_everything(recorded) if target.pure else (None, {}, ())
-    plan = partial(make_plan, hoist=hoist, emit=emit, affine=affine, rule=target.rule)
+    one_step = partial(make_plan, hoist=hoist, one_step=True, emit=emit, affine=affine)
+
+    def plan(graph: Graph) -> Plan:
+        made = make_plan(graph, hoist, emit=emit, affine=affine, rule=target.rule)
+        return target.arrange(made) if target.arrange and hoist == "auto" else made  # type: ignore[no-any-return]
+
     plans = Plans(
         run=plan(silent),
         record=plan(recorded),
-        step=plan(silent, one_step=True),
+        step=one_step(silent),
         pure=plan(pure) if pure else None,
-        pure_step=plan(pure, one_step=True) if pure else None,
+        pure_step=one_step(pure) if pure else None,
         pure_values=pure_values,
     )
     build(plans.record)

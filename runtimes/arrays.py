@@ -68,6 +68,17 @@ def empty_arrays(entries: Sequence[PortSignature], batch: int) -> list[Array]:
     return [np.empty((batch, 0, *entry.type.shape), entry.type.dtype) for entry in entries]
 
 
+def check_emits(signature: Signature, steps: int) -> None:
+    """Check that there is a step to emit.
+
+    Raises:
+        InputError: there is none, and the model emits the last one.
+    """
+    if steps == 0 and signature.emit == "last":
+        hint = "a model that emits the last step takes at least one"
+        raise InputError(format_error("an input without a time step", where=signature.name, hint=hint))
+
+
 def check_leading(ports: Sequence[PortSignature], arrays: Sequence[Any], outer: int) -> None:
     """Check that all inputs have the same batch and time.
 

@@ -21,7 +21,7 @@ from graphpool.graph.types import Array
 from graphpool.graph.values import read_nested, read_values
 from graphpool.nested import nest
 from graphpool.plan import Plan, compute_once
-from graphpool.runtimes.arrays import empty_arrays, number_samples, read_ports
+from graphpool.runtimes.arrays import check_emits, empty_arrays, number_samples, read_ports
 from graphpool.runtimes.ragged import read_lengths, run_ragged
 from graphpool.runtimes.resident import Resident
 
@@ -93,16 +93,15 @@ class Runtime:
         batch = read_ports(self.signature.inputs, x, time=True, check_finite=check_finite)
         states = self._states_for(batch.size)
         inputs = batch.arrays + number_samples(self.signature, sample, (batch.size, batch.steps))
-        if batch.steps == 0 and self.signature.emit == "last":
-            hint = "a model that emits the last step takes at least one"
-            raise InputError(format_error("an input without a time step", where=self.signature.name, hint=hint))
+        check_emits(self.signature, batch.steps)
         if lengths is not None:
-            read = read_lengths(lengths, batch.size, batch.steps, self.signature.emit)
-            outputs, following, records = self._execute_ragged(mode, inputs, states, read)
-            self._keep(following)
-        elif batch.steps == 0:
+            lengths = read_lengths(lengths, batch.size, batch.steps, self.signature.emit)
+        if batch.steps == 0:
             outputs = empty_arrays(self.signature.outputs, batch.size)
             records = empty_arrays(self.signature.records if record else (), batch.size)
+        elif lengths is not None:
+            outputs, following, records = self._execute_ragged(mode, inputs, states, lengths)
+            self._keep(following)
         else:
             outputs, following, records = self._execute(mode, inputs, states)
             self._keep(following)

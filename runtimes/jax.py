@@ -14,7 +14,7 @@ from graphpool.graph.types import Array
 from graphpool.graph.values import read_nested
 from graphpool.nested import nest
 from graphpool.plan import Plan
-from graphpool.runtimes.arrays import by_port, check_leading, number_samples, wants
+from graphpool.runtimes.arrays import by_port, check_emits, check_leading, number_samples, wants
 from graphpool.runtimes.base import Arrays, Mode, Runtime
 
 
@@ -49,7 +49,7 @@ class JaxRuntime(Runtime):
             The output ``(B, T, *sample)``, the new state ``(B, *shape)`` and the record, nested.
 
         Raises:
-            InputError: x does not fit its port.
+            InputError: x does not fit its port, or has no step to emit.
             ParameterError: a parameter is missing, unknown or has a wrong shape.
             StateError: a state is missing, unknown or has a wrong shape.
         """
@@ -104,6 +104,8 @@ class JaxRuntime(Runtime):
         sample: int,
     ) -> tuple[Any, Any, Any]:
         arrays, _ = self._port_arrays(x, outer=2 if mode == "pure" else 1)
+        if mode == "pure":
+            check_emits(self.signature, arrays[0].shape[1])
         numbers = number_samples(self.signature, sample, arrays[0].shape[: 2 if mode == "pure" else 1])
         plan = self._pure_plan(mode)
         if mode not in self._programs:

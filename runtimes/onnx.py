@@ -216,7 +216,7 @@ class OnnxRuntime(Runtime):
 
     # --- single steps ----------------------------------------------------------------------------------------------
     def _advance(self, inputs: Arrays, batch: int) -> Arrays:
-        if self._resident is None or self._steps is None or self._steps.batch != batch:
+        if self._steps is None or self._resident is not self._steps or self._steps.batch != batch:
             states = self._states_for(batch)
             if self._steps is None or self._steps.batch != batch:
                 self._steps = ResidentSteps(self._step_model(), self.signature, batch)

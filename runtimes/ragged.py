@@ -22,7 +22,10 @@ def read_lengths(lengths: Any, batch: int, steps: int, emit: str) -> Array:
     Raises:
         InputError: not one whole number a sample, one beyond the input; or none at all where the last step is emitted.
     """
-    array = np.asarray(lengths)
+    try:
+        array = np.asarray(lengths)
+    except ValueError:  # lists of unequal lengths
+        array = np.empty((), object)
     least = 1 if emit == "last" else 0
     fits = array.shape == (batch,) and array.dtype.kind in "iu"
     if not fits or array.min() < least or array.max() > steps:

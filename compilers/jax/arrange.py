@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
+from graphpool.compilers.jax.cost import is_outside
 from graphpool.graph import Value
-from graphpool.plan import Plan, Region
+from graphpool.plan import Plan, Region, check_plan
 from graphpool.plan.needs import Part, make_regions
 
 
@@ -29,6 +31,11 @@ class _Stage:
             yield Part("scan", nodes, sorted(place for part in self.parts for place in part.states))
         else:
             yield from self.parts
+
+
+def arranged(plan: Plan) -> Plan:
+    """The plan with the regions that suit JAX: products worth it, and one loop between them."""
+    return arrange(plan, partial(is_outside, plan.graph))
 
 
 def arrange(plan: Plan, is_outside: Callable[[Value], bool]) -> Plan:
@@ -61,7 +68,9 @@ def arrange(plan: Plan, is_outside: Callable[[Value], bool]) -> Plan:
             number |= dict.fromkeys((*region.nodes, *(plan.graph.states[place].current for place in region.states)), at)
             stage(at).parts.append(replace(part, kind="shift" if region.kind == "shift" else "scan"))
     parts = [*first, *(part for each in stages for part in each.arranged()), *late]
-    return replace(plan, regions=make_regions(plan.graph, plan.rates, _merged(parts), plan.emit))
+    made = replace(plan, regions=make_regions(plan.graph, plan.rates, _merged(parts), plan.emit))
+    check_plan(made)
+    return made
 
 
 def _by_stage(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from graphpool.compilers.base import Target, check_lowerable
 from graphpool.compilers.jax import functions, lowerings
+from graphpool.compilers.jax.arrange import arranged
 from graphpool.compilers.jax.cost import RULE
 from graphpool.compilers.jax.program import JaxProgram
 from graphpool.compilers.jax.pure import pure
@@ -30,4 +31,6 @@ def build(plan: Plan) -> JaxProgram:
     return JaxProgram(plan)
 
 
-TARGET = Target(name="jax", build=build, runtime="graphpool.runtimes.jax:JaxRuntime", pure=True, rule=RULE)
+TARGET = Target(
+    name="jax", build=build, runtime="graphpool.runtimes.jax:JaxRuntime", pure=True, arrange=arranged, rule=RULE
+)

@@ -25,7 +25,7 @@ from graphpool.graph import Graph, Value
 FEWEST_INPUTS = 2
 """The length of the sums of the smallest product that is worth a pass over memory of its own."""
 
-RULE = "On JAX a product of one input stays in the loop, and so does all else that stands between products."
+RULE = "on JAX all that stands between products of two or more inputs runs in one loop"
 """What ``explain`` says of it."""
 
 

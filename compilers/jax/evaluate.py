@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from graphpool.compilers.jax.arrange import arrange
-from graphpool.compilers.jax.cost import is_outside
 from graphpool.compilers.jax.lowerings import lowers
 from graphpool.graph import CONST, Graph, Value
 from graphpool.ops import evaluate
@@ -47,7 +44,7 @@ def evaluate_plan(plan: Plan, handed: Mapping[Value, Any], states: Sequence[Any]
     """The plan over arrays with batch as the first axis.
 
     Args:
-        plan: what runs; its regions are arranged for JAX.
+        plan: what runs.
         handed: the values computed once.
         states: ``(B, *shape)``.
         inputs: ``(B, T, *sample)``, or ``(B, *sample)`` if the plan is for one step.
@@ -56,7 +53,7 @@ def evaluate_plan(plan: Plan, handed: Mapping[Value, Any], states: Sequence[Any]
     if plan.one_step:
         return _one_step(plan, leading, handed, states, inputs)
     batch, steps = leading
-    run = _Run(arranged(plan), (steps, batch))
+    run = _Run(plan, (steps, batch))
     with settings():
         run.start(handed, states, [jnp.swapaxes(array, 0, 1) for array in inputs])
         for region in run.plan.regions:
@@ -64,15 +61,6 @@ def evaluate_plan(plan: Plan, handed: Mapping[Value, Any], states: Sequence[Any]
         outputs = [run.emitted(entry.value) for entry in plan.graph.outputs]
         records = [jnp.swapaxes(run.lifted(entry.value), 0, 1) for entry in plan.graph.records]
     return outputs, [run.present[entry.current] for entry in plan.graph.states], records
-
-
-def arranged(plan: Plan) -> Plan:
-    """The plan with the regions that suit JAX."""
-    if plan.hoist == "never":
-        return plan
-    if plan.hoist == "always":
-        return arrange(plan, lambda value: plan.graph.nodes[value].op == "matmul")
-    return arrange(plan, partial(is_outside, plan.graph))
 
 
 def _one_step(

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from graphpool.compilers.jax.arrange import arranged
 from graphpool.compilers.jax.evaluate import evaluate_plan
 from graphpool.compilers.jax.pure import PureFunction, pure
 from graphpool.graph import Graph, Value
@@ -110,7 +111,9 @@ class JaxProgram:
         """The pieces of a run that is not as long as the first one."""
         tile = self._steps[batch]
         rest = steps % tile if tile >= LONG else steps
-        if rest == 0 or tile >= self._padded_steps.setdefault(batch, _power_of_two(rest)):
+        if rest and tile < self._padded_steps.setdefault(batch, _power_of_two(rest)):
+            rest = steps  # pieces of the padded program are longer
+        else:
             rest = steps % tile
             yield from (Piece(start, start + tile, is_padded=False) for start in range(0, steps - rest, tile))
         yield from self._cut_padded(batch, steps - rest, steps)
@@ -198,7 +201,8 @@ class JaxProgram:
     def _padded_plan(self) -> Plan:
         """The plan whose last input says at which steps a sample goes on."""
         graph = Freeze(keep_outputs=self.plan.emit == "last").run(self.plan.graph).graph
-        return make_plan(graph, self.plan.hoist)
+        plan = make_plan(graph, self.plan.hoist)
+        return arranged(plan) if plan.hoist == "auto" else plan
 
     def _on_device(self, handed: Mapping[Value, Array]) -> list[jax.Array]:
         """The values computed once, as JAX arrays: moving them takes longer than a small step."""

@@ -80,10 +80,16 @@ def build(plan: Plan, **options: Any) -> OnnxProgram:
         )
     of_session = {option.name for option in OPTIONS if option.when_loaded}
     of_file = {name: value for name, value in options.items() if name not in of_session}
-    return OnnxProgram(join_loops(plan) if plan.hoist == "auto" else plan, FileOptions(**of_file))
+    return OnnxProgram(plan, FileOptions(**of_file))
 
 
-RULE = "Loops with no more than a few sums and products between them run as one."
-
-TARGET = Target("onnx", build, "graphpool.runtimes.onnx:OnnxRuntime", options=OPTIONS, affine=True, rule=RULE)
+TARGET = Target(
+    "onnx",
+    build,
+    "graphpool.runtimes.onnx:OnnxRuntime",
+    options=OPTIONS,
+    affine=True,
+    arrange=join_loops,
+    rule="it stands between two loops, and a few sums and products there cost less inside",
+)
 """What the entry point names."""

@@ -19,7 +19,7 @@ from graphpool.compilers.onnx.emitter import Emitter, Tensor
 from graphpool.compilers.onnx.loops import BATCH, CONDITION, COUNTER, tensor_info
 from graphpool.graph import TensorType
 from graphpool.graph.types import BOOL, INT64, Array
-from graphpool.passes.affine import CHANNELS
+from graphpool.ops.affine import CHANNELS
 
 LENGTHS = (64, 32, 16, 8)
 """The numbers of steps in a block, the best first."""

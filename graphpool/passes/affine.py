@@ -6,26 +6,20 @@ over time, is
 .. math:: s_{t+1} = g\, s_t + d_t
 
 where the gain g is computed once per parameter set and the drive d for all steps at once: what stays in the loop is one
-product and one sum, and a target may run that as a filter. The rounding is another one than that of the step as
-written, so this is done only where nothing discrete depends on the state (see :mod:`graphpool.ops.discrete`), and
-only for few channels: with many, a step of the loop is long enough to pay for itself.
+product and one sum, and a target may run that as a filter. :mod:`graphpool.ops.affine` tells for which states.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from graphpool.graph import LEAF_OPS, STATE, Graph, Node, State, Value
-from graphpool.graph.cycles import time_graph
+from graphpool.graph import Graph, Node, State, Value
 from graphpool.graph.rates import Rate, infer_rates
-from graphpool.ops.discrete import reaching_discrete
+from graphpool.ops.affine import affine_cycles
 from graphpool.passes.base import Note, Pass, PassResult
 from graphpool.passes.rewrite import Rewrite
-
-CHANNELS = 64
-"""The largest state, in elements, whose step is rewritten."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +44,12 @@ class _Rewrite(Rewrite):
         self.on_cycle: set[Value] = set()
         self.forms: dict[Value, Form] = {}
         self.notes: list[Note] = []
-        jumping, states = reaching_discrete(graph), {state.current: state for state in graph.states}
-        for cycle in _cycles(graph, rates):
-            state = states[next(value for value in cycle if value in states)]
-            if not _is_affine(graph, rates, cycle, state):
-                continue
-            reason = _objection(graph, state, jumping)
-            if not reason:
-                self.chosen[state.next] = state
-                self.on_cycle |= cycle
-            said = f"its step stays as written: {reason}" if reason else "its step becomes a gain and a drive"
-            self.notes.append(Note("affine", f"%{state.name}", said))
+        for cycle in affine_cycles(graph, rates):
+            if not cycle.objection and not cycle.is_canonical:
+                self.chosen[cycle.state.next] = cycle.state
+                self.on_cycle |= cycle.values
+            said = f"its step stays as written: {cycle.objection}" if cycle.objection else "it is a gain and a drive"
+            self.notes.append(Note("affine", f"%{cycle.state.name}", said))
 
     def leaf(self, value: Value, node: Node) -> Value:
         new = super().leaf(value, node)
@@ -77,45 +66,6 @@ class _Rewrite(Rewrite):
         if y is None and op != "neg":
             return x
         return self.add(op, [x] if y is None else [x, y])
-
-
-def _cycles(graph: Graph, rates: Sequence[Rate]) -> list[set[Value]]:
-    """The components with one state and some nodes, in order."""
-    import networkx
-
-    edges = time_graph(graph).subgraph([value for value, rate in enumerate(rates) if rate is Rate.STREAM])
-    found: list[set[Value]] = [set(each) for each in networkx.strongly_connected_components(edges)]
-    cycles = [each for each in found if len(each) > 1 and sum(graph.nodes[v].op == STATE for v in each) == 1]
-    return sorted(cycles, key=min)
-
-
-def _is_affine(graph: Graph, rates: Sequence[Rate], cycle: Collection[Value], state: State) -> bool:
-    """Whether the step of a state is affine, in another form than a gain and a drive."""
-    type_ = graph.type(state.current)
-    nodes = [graph.nodes[value] for value in sorted(cycle) if graph.nodes[value].op not in LEAF_OPS]
-    if type_.dtype.kind != "f" or any(node.type != type_ for node in nodes):
-        return False
-    if [node.op for node in nodes] in (["mul"], ["add"], ["mul", "add"]):
-        return False
-    return all(_keeps_form(node, rates, cycle) for node in nodes)
-
-
-def _objection(graph: Graph, state: State, jumping: Collection[Value]) -> str:
-    """Why the step of an affine state is better left as it is, if it is."""
-    if state.current in jumping:
-        return "something discrete depends on it"
-    size = graph.type(state.current).size
-    return f"it has {size} channels, more than {CHANNELS}" if size > CHANNELS else ""
-
-
-def _keeps_form(node: Node, rates: Sequence[Rate], cycle: Collection[Value]) -> bool:
-    inside = [arg in cycle for arg in node.args]
-    fixed = [rates[arg] is not Rate.STREAM for arg in node.args]
-    if node.op in ("neg", "add", "sub"):
-        return True
-    if node.op == "mul":
-        return inside in ([True, False], [False, True]) and any(fixed)
-    return node.op == "div" and inside == [True, False] and fixed[1]
 
 
 def _rule(rewrite: Rewrite, value: Value, node: Node, args: tuple[Value, ...]) -> Value | None:

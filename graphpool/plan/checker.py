@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterator
 from graphpool.errors import PlanError
 from graphpool.graph import CONST, LEAF_OPS, Value
 from graphpool.graph.rates import Rate
-from graphpool.ops.discrete import reaching_discrete
-from graphpool.plan.affine import find_affine
+from graphpool.plan.affine import filter_states, find_affine
 from graphpool.plan.plan import Plan, Region
 
 
@@ -55,7 +54,7 @@ def _once_problems(plan: Plan) -> Iterator[str]:
 def _region_problems(plan: Plan) -> Iterator[str]:
     graph, ready = plan.graph, _ready_before(plan)
     at_last: set[Value] = set()
-    jumping = reaching_discrete(graph) if any(region.affine for region in plan.regions) else frozenset()
+    filters = filter_states(graph, plan.rates) if any(region.affine for region in plan.regions) else frozenset()
     carried: list[int] = []
     ran: list[Value] = []
     for number, region in enumerate(plan.regions):
@@ -76,7 +75,7 @@ def _region_problems(plan: Plan) -> Iterator[str]:
         for value in (*region.outputs, *region.finals):
             if value not in local - set(region.inputs):
                 yield f"region {number}: output {value} is not made inside"
-        yield from _kind_problems(plan, number, region, jumping)
+        yield from _kind_problems(plan, number, region, filters)
         ready |= set(region.outputs)
         at_last |= set(region.finals)
         carried += region.states
@@ -93,10 +92,10 @@ def _region_problems(plan: Plan) -> Iterator[str]:
 
 def _reads_last_only(region: Region) -> bool:
     """Whether a region reads no more than the last step of what it reads."""
-    return region.kind == "last" or (region.kind == "shift" and not region.outputs)
+    return region.kind == "last" or (region.kind == "shift" and not region.outputs and not region.finals)
 
 
-def _kind_problems(plan: Plan, number: int, region: Region, jumping: Collection[Value]) -> Iterator[str]:
+def _kind_problems(plan: Plan, number: int, region: Region, filters: Collection[Value]) -> Iterator[str]:
     if region.kind in ("map", "last") and region.states:
         yield f"region {number}: a {region.kind} carries states"
     if region.kind in ("shift", "hold") and (region.nodes or len(region.states) != 1):
@@ -105,7 +104,7 @@ def _kind_problems(plan: Plan, number: int, region: Region, jumping: Collection[
         yield f"region {number}: it runs at the last step, and stores {region.outputs} for every step"
     if (region.kind == "affine") != (region.affine is not None):
         yield f"region {number}: a {region.kind} with affine={region.affine}"
-    elif region.affine and region.affine != find_affine(plan.graph, plan.rates, jumping, region.nodes, region.states):
+    elif region.affine and region.affine != find_affine(plan.graph, plan.rates, filters, region.nodes, region.states):
         yield f"region {number}: its state does not go on as {region.affine} says"
     if plan.emit == "each" and region.finals:
         yield f"region {number}: keeps the last of {region.finals} only, but outputs are emitted at each step"

@@ -8,6 +8,7 @@ from graphpool.graph import LEAF_OPS, STATE, Value
 from graphpool.graph.cycles import time_graph
 from graphpool.graph.rates import Rate
 from graphpool.graph.text import describe, reference
+from graphpool.ops.affine import affine_cycles
 from graphpool.plan.plan import Plan, Region
 
 HEADLINES = {
@@ -68,8 +69,7 @@ def explain(plan: Plan, label: str) -> str:
         return f"{name} is an input."
     if plan.one_step:
         return f"{name} runs in region {number}, which is the one step that this plan runs."
-    sentence = f"{name} {_explain_region(plan, number, value)}"
-    return f"{sentence} {plan.rule}" if plan.hoist == "auto" and plan.rule else sentence
+    return f"{name} {_explain_region(plan, number, value)}"
 
 
 def _explain_region(plan: Plan, number: int, value: Value) -> str:
@@ -109,8 +109,18 @@ def _explain_param(plan: Plan, value: Value) -> str:
 def _explain_scan(plan: Plan, value: Value) -> str:
     cycle = _cycle_through(plan, value)
     if cycle:
-        return f"it lies on the cycle {' -> '.join(cycle)}."
-    return f"hoist={plan.hoist!r} keeps everything in the loop; it lies on no cycle through a state."
+        return f"it lies on the cycle {' -> '.join(cycle)}{_no_filter(plan, value)}."
+    if plan.hoist == "never":
+        return "hoist='never' keeps everything in the loop; it lies on no cycle through a state."
+    return f"it lies on no cycle through a state, but {plan.rule}."
+
+
+def _no_filter(plan: Plan, value: Value) -> str:
+    """Why a state whose step is affine is in the loop all the same."""
+    if not plan.affine:
+        return ""
+    found = [one for one in affine_cycles(plan.graph, plan.rates) if value in one.values and one.objection]
+    return f"; %{found[0].state.name} does not run as a filter: {found[0].objection}" if found else ""
 
 
 def _cycle_through(plan: Plan, value: Value) -> list[str]:

@@ -77,14 +77,14 @@ def _leaving(graph: Graph, parts: Sequence[Part], home: dict[Value, int], emit: 
         needed = last if part.kind == "last" else whole
         for value in part.nodes:
             needed.update(arg for arg in graph.nodes[value].args if home.get(arg) != number)
-    read = whole | last
     carrier = {place: number for number, part in enumerate(parts) for place in part.states}
-    for place, state in enumerate(graph.states):
-        number = carrier.get(place, -1)
+    # In reverse, so that a state that another one is the delay of is known to be read.
+    for place in sorted(range(len(graph.states)), key=lambda place: carrier.get(place, -1), reverse=True):
+        state, number = graph.states[place], carrier.get(place, -1)
         if home.get(state.next) == number:
             continue
         # Of what a state that nothing reads takes, the last is enough.
-        unread = number >= 0 and parts[number].kind == "shift" and state.current not in read
+        unread = number >= 0 and parts[number].kind == "shift" and state.current not in whole | last
         (last if unread and emit == "last" else whole).add(state.next)
     return (whole | last, set()) if emit == "each" else (whole, last)
 

@@ -85,11 +85,11 @@ class Plan:
             parameters themselves and results of ``once``. The runtime hands them over ready.
         regions: the stream part.
         hoist: ``"always"`` takes out of the loop whatever lies on no cycle; ``"never"`` keeps all in one scan;
-            ``"auto"`` has the regions of ``"always"``, and leaves it to the target to run :attr:`in_loop` in their
-            place where that is faster for the batch and the steps at hand.
+            with ``"auto"`` the target has chosen, by :attr:`rule`.
         one_step: the plan runs one time step: one map region over the batch, the states read and returned.
         emit: ``"each"``: outputs are emitted at each step; ``"last"``: at the last step only.
-        rule: how the target chooses under ``"auto"``, a sentence for :meth:`explain`.
+        affine: whether the target may run filters without a loop.
+        rule: by what the target keeps in the loop, under ``"auto"``, what lies on no cycle; words for :meth:`explain`.
     """
 
     graph: Graph
@@ -99,14 +99,8 @@ class Plan:
     hoist: Hoist
     one_step: bool = False
     emit: Emit = "each"
+    affine: bool = False
     rule: str = ""
-
-    @cached_property
-    def in_loop(self) -> Plan:
-        """The same with everything in the loop; it takes the same values ready."""
-        from graphpool.plan.schedule import make_plan
-
-        return make_plan(self.graph, "never", emit=self.emit)
 
     @cached_property
     def rates(self) -> tuple[Rate, ...]:

@@ -9,8 +9,7 @@ from graphpool.errors import TargetError, format_error
 from graphpool.graph import LEAF_OPS, STATE, Graph, Value
 from graphpool.graph.cycles import time_graph
 from graphpool.graph.rates import Rate, infer_rates
-from graphpool.ops.discrete import reaching_discrete
-from graphpool.plan.affine import find_affine
+from graphpool.plan.affine import filter_states, find_affine
 from graphpool.plan.causality import check_causality
 from graphpool.plan.checker import check_plan
 from graphpool.plan.needs import Part, make_regions, split_last
@@ -62,7 +61,7 @@ def make_plan(
     once = tuple(
         value for value, node in enumerate(graph.nodes) if rates[value] is not Rate.STREAM and node.op not in LEAF_OPS
     )
-    plan = Plan(graph, once, handed_values(graph, rates, regions), regions, hoist, one_step, emit, rule)
+    plan = Plan(graph, once, handed_values(graph, rates, regions), regions, hoist, one_step, emit, affine, rule)
     check_plan(plan)
     return plan
 
@@ -75,7 +74,7 @@ def _partition(graph: Graph, rates: tuple[Rate, ...], affine: bool) -> Iterator[
     condensed = networkx.condensation(edges)
     members = {number: sorted(data["members"]) for number, data in condensed.nodes(data=True)}
     place = {state.current: number for number, state in enumerate(graph.states)}
-    jumping = reaching_discrete(graph) if affine else frozenset()
+    filters = filter_states(graph, rates) if affine else frozenset()
 
     def is_map(component: int) -> bool:
         return all(graph.nodes[value].op != STATE for value in members[component])
@@ -91,7 +90,7 @@ def _partition(graph: Graph, rates: tuple[Rate, ...], affine: bool) -> Iterator[
             yield Part("map", sorted(pending))
             pending = []
         states = sorted(place[value] for value in values if value in place)
-        found = find_affine(graph, rates, jumping, nodes, states) if affine else None
+        found = find_affine(graph, rates, filters, nodes, states) if affine else None
         kind = "affine" if found else _kind_of(nodes, states, edges.has_edge(values[0], values[0]))
         yield Part(kind, nodes, states, found)
     if pending:

@@ -10,8 +10,6 @@ import pytest
 import graphpool
 from graphpool.compilers.jax import program as jax_program
 from graphpool.compilers.jax.arrange import arrange
-from graphpool.compilers.jax.cost import RULE
-from graphpool.compilers.jax.evaluate import arranged
 from graphpool.graph.types import Array
 from graphpool.nn.combinators import Sequential
 from graphpool.nn.modules import LIF, Linear, Module
@@ -79,8 +77,26 @@ def test_only_products_stand_between_scans() -> None:
 def test_a_product_of_one_input_stays_in_the_loop() -> None:
     for inputs, outside in ((1, 0), (2, 1)):
         plan = compiled(lambda inputs=inputs: Sequential(Linear((inputs, 3)), LIF(3))).plan
-        assert (products(arranged(plan), "map"), products(arranged(plan), "scan")) == (outside, 1 - outside)
-    assert plan.explain("1_LIF.vmem").endswith(RULE)
+        assert (products(plan, "map"), products(plan, "scan")) == (outside, 1 - outside)
+    plan = compiled(lambda: Sequential(Linear((1, 3)), LIF(3))).plan
+    product = next(value for value, node in enumerate(plan.graph.nodes) if node.op == "matmul")
+    assert plan.explain(plan.graph.labels[product]) == (
+        f"%{plan.graph.labels[product]} runs step by step (region 0, scan): it lies on no cycle through a state, but "
+        "on JAX all that stands between products of two or more inputs runs in one loop."
+    )
+
+
+def test_pieces_leave_no_gap() -> None:
+    """Fault: a run whose rest is longer than a whole piece, and then runs the rest alone."""
+    program = program_of(compiled(make_net))
+    for tile in (1, 16, 127, 128, 130, 200, 1000):
+        for padded in (None, 16, 64, 256, 1024):
+            for steps in (1, 15, 130, 199, 259, 350, 1023, 1900):
+                program._steps, program._padded_steps = {1: tile}, {} if padded is None else {1: padded}
+                pieces = list(program._cut(1, steps))
+                assert [piece.start for piece in pieces] == [0, *(piece.stop for piece in pieces[:-1])]
+                assert pieces[-1].stop == steps
+                assert all(piece.stop - piece.start == tile for piece in pieces if not piece.is_padded)
 
 
 # --- compilations ---------------------------------------------------------------------------------------------------

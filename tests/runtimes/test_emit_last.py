@@ -30,6 +30,33 @@ class Delayed(Module):
         return before, self.held, self.scale, x, before + self.held
 
 
+class Chain(Module):
+    """Two delays, one of the other, that leave; and two that nothing reads."""
+
+    def __init__(self) -> None:
+        super().__init__(shape=2)
+        self.first, self.second = State(np.ones(2)), State(np.full(2, 2.0))
+        self.unread, self.unread_too = State(np.zeros(2)), State(np.zeros(2))
+
+    def step(self, x: Any) -> Any:
+        late, self.second, self.first = self.second, self.first, np.tanh(x)
+        self.unread_too, self.unread = self.unread, x * 2
+        return late, x + 1
+
+
+class Unread(Module):
+    """Two delays of a state that nothing reads."""
+
+    def __init__(self) -> None:
+        super().__init__(shape=2)
+        self.v, self.first, self.second = State(np.zeros(2)), State(np.ones(2)), State(np.full(2, 2.0))
+
+    def step(self, x: Any) -> Any:
+        self.second, self.first = self.first, self.v
+        self.v = np.tanh(self.v + x)
+        return self.v
+
+
 def readout() -> Any:
     return Sequential(make_net(), Linear((3, 2), weight=np.arange(6).reshape(3, 2) / 8))
 
@@ -41,6 +68,8 @@ MODELS: dict[str, Any] = {
     "number": (lambda: Picture(0.0), {"x": ()}),
     "counter": (Counter, None),
     "delayed": (Delayed, None),
+    "chain": (Chain, None),
+    "unread": (Unread, None),
     "nothing but a product": (lambda: Linear((2, 3), weight=np.arange(6).reshape(2, 3) / 8), None),
 }
 
@@ -132,5 +161,7 @@ def test_the_pure_functions_of_jax_emit_it_too() -> None:
     out, own_state, _ = last.apply(*arguments)
     np.testing.assert_array_equal(out, wanted[:, -1])
     assert out.shape == (3, 2)
+    with pytest.raises(InputError, match="takes at least one"):
+        last.apply(*arguments[:2], x[:, :0])
     for name, array in own_state["0_Sequential"]["1_LIF"].items():
         np.testing.assert_array_equal(array, state["0_Sequential"]["1_LIF"][name])

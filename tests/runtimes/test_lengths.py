@@ -61,6 +61,9 @@ def test_no_lengths_and_equal_lengths_are_the_same(target: str) -> None:
     whole = run.copy()(x)[0]
     np.testing.assert_array_equal(run.copy()(x, lengths=[6, 6, 6])[0], whole)
     assert not run.copy()(x, lengths=[0, 0, 0])[0].any()
+    out, state, _ = run.copy()(x[:, :0], lengths=[0, 0, 0])
+    assert out.shape == (3, 0, 3)
+    assert state["1_LIF"]["vmem"].shape == (3,), "as without lengths: no batch axis from nothing"
 
 
 def test_a_loaded_file_takes_them_too(tmp_path: Any) -> None:
@@ -71,7 +74,8 @@ def test_a_loaded_file_takes_them_too(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "lengths", [[1, 2], [1, 2, 7], [1, -1, 2], [1.0, 2.0, 3.0], [[1, 2, 3]], 4, [True, True, True], "abc"]
+    "lengths",
+    [[1, 2], [1, 2, 7], [1, -1, 2], [1.0, 2.0, 3.0], [[1, 2, 3]], 4, [True, True, True], [[1], [2, 3]], "abc"],
 )
 def test_lengths_that_do_not_fit_are_refused_and_change_nothing(lengths: Any) -> None:
     run = runtime("net", "numpy")
