@@ -15,7 +15,15 @@ from graphpool import errors
 from graphpool.compile import compile, load
 from graphpool.parameters import Constant, Parameter, SimulationParameter, State
 from graphpool.reading import parse_graph
-from graphpool.timeseries import TimeSeries, TSContinuous, TSEvent
+from graphpool.timeseries import (
+    TimeSeries,
+    TSContinuous,
+    TSDictOnDisk,
+    TSEvent,
+    get_global_ts_plotting_backend,
+    load_ts_from_file,
+    set_global_ts_plotting_backend,
+)
 from graphpool.trace import trace
 
 __version__ = "0.1.0"
@@ -26,12 +34,16 @@ __all__ = [
     "SimulationParameter",
     "State",
     "TSContinuous",
+    "TSDictOnDisk",
     "TSEvent",
     "TimeSeries",
     "__version__",
     "compile",
     "errors",
+    "get_global_ts_plotting_backend",
     "load",
+    "load_ts_from_file",
     "parse_graph",
+    "set_global_ts_plotting_backend",
     "trace",
 ]

@@ -53,7 +53,7 @@ EXCEPTIONS = {("graphpool/nn/modules/module.py", "compile"), ("runtimes/base.py"
 ENGINES = {"jax": "jax", "jaxlib": "jax", "onnx": "onnx", "onnxruntime": "onnx"}
 
 # Slow to load: the core imports them where it uses them.
-HEAVY = {"scipy", "networkx", "matplotlib"}
+HEAVY = {"scipy", "networkx", "matplotlib", "pandas", "xarray", "nir"}
 
 
 @dataclass(frozen=True)

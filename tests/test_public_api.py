@@ -15,13 +15,17 @@ PUBLIC = {
         "SimulationParameter",
         "State",
         "TSContinuous",
+        "TSDictOnDisk",
         "TSEvent",
         "TimeSeries",
         "__version__",
         "compile",
         "errors",
+        "get_global_ts_plotting_backend",
         "load",
+        "load_ts_from_file",
         "parse_graph",
+        "set_global_ts_plotting_backend",
         "trace",
     ],
     "graphpool.errors": [
@@ -67,7 +71,15 @@ PUBLIC = {
         "TimedModule",
         "TimedModuleWrapper",
     ],
-    "graphpool.timeseries": ["TSContinuous", "TSEvent", "TimeSeries", "load_ts_from_file"],
+    "graphpool.timeseries": [
+        "TSContinuous",
+        "TSDictOnDisk",
+        "TSEvent",
+        "TimeSeries",
+        "get_global_ts_plotting_backend",
+        "load_ts_from_file",
+        "set_global_ts_plotting_backend",
+    ],
 }
 
 FACE = [

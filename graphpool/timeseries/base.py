@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from graphpool.errors import SeriesTypeError, TimeSeriesError, format_error
+from graphpool.timeseries.backends import get_global_ts_plotting_backend, read_backend
 from graphpool.timeseries.clock import Floats, read_time, read_times
 
 UNNAMED = "unnamed"
@@ -26,6 +27,7 @@ class TimeSeries:
         periodic: whether the series repeats itself with the period ``duration``, in both directions.
         t_start: where the series starts, in seconds; by default at the first time, or 0.
         t_stop: where it stops, in seconds; by default at the last time, or at ``t_start``.
+        plotting_backend: as for :meth:`set_plotting_backend`.
         name: for messages and plots.
 
     Attributes:
@@ -34,7 +36,7 @@ class TimeSeries:
 
     Raises:
         TimeSeriesError: times that are not finite or not ascending, or that do not lie between ``t_start`` and
-            ``t_stop``.
+            ``t_stop``; an unknown ``plotting_backend``.
     """
 
     periodic: bool
@@ -42,6 +44,7 @@ class TimeSeries:
     _times: Floats
     _t_start: float
     _t_stop: float
+    _plotting_backend: str | None
 
     def __init__(
         self,
@@ -49,10 +52,12 @@ class TimeSeries:
         periodic: bool = False,
         t_start: float | None = None,
         t_stop: float | None = None,
+        plotting_backend: str | None = None,
         name: str | None = UNNAMED,
     ) -> None:
         self.name = UNNAMED if name is None else str(name)
         self.periodic = bool(periodic)
+        self._plotting_backend = read_backend(plotting_backend, self._label)
         read = read_times(times, self._label)
         self._t_start, self._t_stop = self._read_range(read, t_start, t_stop)
         self._times = read
@@ -191,20 +196,54 @@ class TimeSeries:
         self.__dict__.update(other.__dict__)
         return self
 
-    def save(self, path: str | Path) -> None:
-        """Write the series to an ``.npz`` file, whole or not at all; no pickles.
+    @classmethod
+    def concatenate_t(cls, series: Iterable[TimeSeries], offset: Any = None) -> Self:
+        """Several series of one kind, one after the other in time, as ``append_t`` joins them.
 
         Args:
-            path: where to; the suffix ``.npz`` is appended where it is missing.
+            series: of this class; of either class where this is ``TimeSeries``. None of them makes an empty series.
+            offset: seconds between two series, or one number for each, of which the first moves the first one.
+
+        Returns:
+            A series that is not periodic, with the start, the name and the switches of the first one.
 
         Raises:
-            SeriesTypeError: the series is neither continuous nor one of events.
-            TimeSeriesError: it has more channels than a file may have.
-            OSError: the file cannot be written.
+            SeriesTypeError: something is no such series, or they are of several kinds.
+            TimeSeriesError: as ``append_t``.
         """
-        from graphpool.timeseries.files import save
+        listed = other_series(series, cls, "concatenate_t")
+        if not listed:
+            return cls()
+        first, *rest = listed
+        if type(first) is TimeSeries:
+            raise SeriesTypeError(format_error("concatenate_t takes TSContinuous or TSEvent", where=first._label))
+        if _are_several(offset):
+            own, *offset = read_offsets(offset, len(listed), first._label)
+            first = first.delay(own or 0.0)
+        joined: Self = first.append_t(rest, offset)
+        joined.periodic = False
+        return joined
 
-        save(path, self)
+    @property
+    def plotting_backend(self) -> str | None:
+        """The library that draws the series, its own or the global one; None where it is not installed."""
+        return self._plotting_backend or get_global_ts_plotting_backend()
+
+    def set_plotting_backend(self, backend: str | None, verbose: bool = True) -> None:
+        """Choose the library that draws the series.
+
+        Args:
+            backend: ``"matplotlib"``, or one of its short names ``mpl``, ``mp``, ``pyplot`` and ``plt``; None for the
+                global one.
+            verbose: print what was chosen.
+
+        Raises:
+            TimeSeriesError: there is no such backend.
+            MissingExtraError: it is not installed.
+        """
+        self._plotting_backend = read_backend(backend, self._label)
+        if verbose:
+            print(f"{self._label}: plots with {self._plotting_backend or 'the global backend'}")
 
     @classmethod
     def load(cls, path: str | Path, expected_type: str | type | None = None) -> Self:
@@ -251,17 +290,23 @@ class TimeSeries:
         print("\n".join(lines))
 
 
-def other_series(item: Any, kind: type[TimeSeries], what: str) -> list[Any]:
+def other_series(item: Any, kind: type[TimeSeries], what: str, where: str = "") -> list[Any]:
     """The series that a method is given: one, or several.
 
+    Args:
+        item: what it is given.
+        kind: the class that it takes.
+        what: how messages call the method.
+        where: the series whose method it is, for messages.
+
     Raises:
-        SeriesTypeError: something is not of the class ``kind``; ``what`` is how the message calls the method.
+        SeriesTypeError: something is not of the class ``kind``.
     """
     listed = [item] if isinstance(item, TimeSeries) or not isinstance(item, Iterable) else list(item)
     for one in listed:
         if not isinstance(one, kind):
             shown = one._label if isinstance(one, TimeSeries) else type(one).__name__
-            raise SeriesTypeError(format_error(f"{what} takes {kind.__name__}, got {shown}"))
+            raise SeriesTypeError(format_error(f"{what} takes {kind.__name__}, got {shown}", where=where))
     return listed
 
 
@@ -276,10 +321,14 @@ def read_offsets(offset: Any, count: int, where: str) -> list[float | None]:
     Raises:
         TimeSeriesError: an offset is no finite number, or there is not one for each series.
     """
-    if offset is None or not isinstance(offset, Iterable) or getattr(offset, "ndim", 1) == 0:
+    if not _are_several(offset):
         return [None if offset is None else read_time(offset, "the offset", where)] * count
     offsets = [None if one is None else read_time(one, "an offset", where) for one in offset]
     if len(offsets) != count:
         hint = "one number, or one for each series"
         raise TimeSeriesError(format_error(f"{len(offsets)} offsets for {count} series", where=where, hint=hint))
     return offsets
+
+
+def _are_several(offset: Any) -> bool:
+    return isinstance(offset, Iterable) and getattr(offset, "ndim", None) != 0

@@ -13,14 +13,14 @@ from graphpool.timeseries.arithmetic import Arithmetic
 from graphpool.timeseries.base import UNNAMED
 from graphpool.timeseries.channels import read_count
 from graphpool.timeseries.clock import Clock, Floats, read_dt, read_time
+from graphpool.timeseries.conversions import ContinuousConversions
 from graphpool.timeseries.cutting import clipped, resampled, sliced
 from graphpool.timeseries.joining import appended, merged, with_channels_of
-from graphpool.timeseries.sampled import SampledSeries
 from graphpool.timeseries.sampling import HOLD, Kind, read_fill, read_kind, read_samples
 from graphpool.timeseries.sizes import check_steps
 
 
-class TSContinuous(SampledSeries, Arithmetic):
+class TSContinuous(ContinuousConversions, Arithmetic):
     """A continuous signal of N channels, sampled T times.
 
     Call the series with times in seconds to get its values there, an array ``(times, N)``. The operators
@@ -66,7 +66,7 @@ class TSContinuous(SampledSeries, Arithmetic):
         interp_kind: str | int = "previous",
         fill_value: Any = HOLD,
     ) -> None:
-        super().__init__(times, periodic, t_start, t_stop, name)
+        super().__init__(times, periodic, t_start, t_stop, name=name)
         read = np.zeros((0, 0)) if samples is None else read_samples(samples, self._label)
         if not read.size and num_channels is not None and (samples is None or np.ndim(samples) == 1):
             read = np.zeros((0, read_count(num_channels, "num_channels", self._label)))
@@ -113,6 +113,14 @@ class TSContinuous(SampledSeries, Arithmetic):
         read = read_samples(samples, where)
         clock.end(len(read), where)
         return TSContinuous._from_owned(read, clock, name=name, periodic=bool(periodic), interp_kind=kind)
+
+    @staticmethod
+    def _on_clock(samples: Floats, clock: Clock, where: str, fields: dict[str, Any]) -> TSContinuous:
+        """A series of the steps of a clock from step 0 on, and what else the class takes."""
+        range_ = {"t_start": clock.origin, "t_stop": clock.end(len(samples), where)}
+        series = TSContinuous(clock.times(0, len(samples)), samples, **{**range_, **fields})
+        series._clock = clock
+        return series
 
     def _check_rows(self, rows: int, times: int) -> None:
         if rows != times:
@@ -252,10 +260,11 @@ class TSContinuous(SampledSeries, Arithmetic):
     def __getitem__(self, key: Any) -> Self:
         """``series[times]``, ``series[start:stop:step]``, and either with channels: ``series[times, channels]``.
 
-        Times are in seconds; ``stop`` is excluded. No samples are inserted at the limits of a slice.
+        Times are in seconds; ``stop`` is excluded. No samples are inserted at the limits of a slice. A negative step
+        plays the part backwards: the samples of the positive step, at the same times, in reverse.
 
         Raises:
-            TimeSeriesError: as :meth:`resample` and :meth:`clip`, or a step that is not positive.
+            TimeSeriesError: as :meth:`resample` and :meth:`clip`, or a step of 0.
             ChannelError: there is no such channel, or there are more than two indices.
             SeriesTypeError: the channels are something else.
         """

@@ -57,19 +57,23 @@ def clipped(
 
 
 def sliced(series: Series, times: slice, channels: Any) -> Series:
-    """The part that a slice of times means; with a step, the values at its times."""
+    """The part that a slice of times means; with a step, the values at its times, with a negative one backwards."""
     if times.step is None:
         return clipped(series, times.start, times.stop, channels, times.stop is None, False)
-    step = read_dt(times.step, series._label)
+    backwards = read_time(times.step, "the step", series._label) < 0
+    step = read_dt(-times.step if backwards else times.step, series._label)
     start = series.t_start if times.start is None else read_time(times.start, "the start", series._label)
     stop = series.t_stop if times.stop is None else read_time(times.stop, "the stop", series._label)
+    if backwards:
+        start, stop = min(start, stop), max(start, stop)
     clock = Clock(step, start)
     first, count = 0, max(clock.covering_steps(stop - start, series._label), 0)
     if not series.periodic:
         first = max(clock.covering_steps(series.t_start - start, series._label), 0)
         count = min(count, clock.covering_steps(series.t_stop - start, series._label))
     check_steps(count - first, series._samples.shape[1], step, series._label)
-    return resampled(series, clock.times(first, max(count - first, 0)), channels)
+    part = resampled(series, clock.times(first, max(count - first, 0)), channels)
+    return part._changed(part._samples[::-1].copy()) if backwards else part
 
 
 def _read_part(series: SampledSeries, t_start: Any, t_stop: Any, include_stop: bool, sample_limits: bool) -> _Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -13,11 +13,15 @@ from graphpool.timeseries import rasters
 from graphpool.timeseries.base import UNNAMED, other_series, read_offsets
 from graphpool.timeseries.channels import list_channels, read_channels, read_count
 from graphpool.timeseries.clock import Clock, Integers, read_dt, read_time
+from graphpool.timeseries.conversions import EventConversions
 from graphpool.timeseries.event_base import Events
 from graphpool.timeseries.sizes import check_steps
 
+ROWS = 1024
+"""Of a raster that are made at a time, where they are asked for one by one."""
 
-class TSEvent(Events):
+
+class TSEvent(EventConversions):
     """Events on channels, in order of time.
 
     ``len(ts)`` is the number of events, iteration gives pairs of time and channel, and ``ts[index]`` is the series of
@@ -48,7 +52,7 @@ class TSEvent(Events):
         name: str | None = None,
         num_channels: int | None = None,
     ) -> None:
-        super().__init__(times, periodic, t_start, t_stop, name)
+        super().__init__(times, periodic, t_start, t_stop, name=name)
         self._channels = read_channels(channels, self._times, self._label)
         needed = int(self._channels.max(initial=-1)) + 1
         self._num_channels = needed if num_channels is None else self._read_num_channels(num_channels)
@@ -69,7 +73,7 @@ class TSEvent(Events):
             SeriesTypeError: something is no ``TSEvent``.
             TimeSeriesError: ``delay`` is no finite number.
         """
-        others = [one.delay(delay) for one in other_series(other, TSEvent, "merge")]
+        others = [one.delay(delay) for one in other_series(other, TSEvent, "merge", self._label)]
         number = max([self._num_channels, *(one._num_channels for one in others)])
         return self._joined([self._spread(one) for one in others], number, remove_duplicates, inplace)
 
@@ -86,7 +90,7 @@ class TSEvent(Events):
             SeriesTypeError: something is no ``TSEvent``.
         """
         parts, number = [], self._num_channels
-        for one in other_series(other, TSEvent, "append_c"):
+        for one in other_series(other, TSEvent, "append_c", self._label):
             part = self._spread(one)
             shifted = part._channels + number
             number += one._num_channels
@@ -106,7 +110,7 @@ class TSEvent(Events):
             SeriesTypeError: something is no ``TSEvent``.
             TimeSeriesError: an offset is no finite number, or there is not one for each series.
         """
-        others = other_series(other, TSEvent, "append_t")
+        others = other_series(other, TSEvent, "append_t", self._label)
         offsets = read_offsets(offset, len(others), self._label)
         parts, stop, number = [], self._t_stop, self._num_channels
         for one, gap in zip(others, offsets, strict=True):
@@ -165,14 +169,44 @@ class TSEvent(Events):
             ChannelError: a channel that the series does not have.
             SeriesTypeError: ``channels`` is something else.
         """
+        count, fill = self._read_raster(dt, t_start, t_stop, num_timesteps, channels, add_events)
+        return fill(0, count)
+
+    def xraster(
+        self,
+        dt: float,
+        t_start: float | None = None,
+        t_stop: float | None = None,
+        num_timesteps: int | None = None,
+        channels: Any = None,
+        add_events: bool = False,
+    ) -> Iterator[rasters.Raster]:
+        """The rows of :meth:`raster`, one after the other, without ever holding the whole of it.
+
+        The arguments, and what they may raise, are those of :meth:`raster`; they are checked at once. Each row has the
+        shape ``(channels,)`` and its own memory.
+        """
+        count, fill = self._read_raster(dt, t_start, t_stop, num_timesteps, channels, add_events)
+        blocks = (fill(first, min(ROWS, count - first)) for first in range(0, count, ROWS))
+        return (row.copy() for block in blocks for row in block)
+
+    def _read_raster(
+        self, dt: Any, t_start: Any, t_stop: Any, num_timesteps: Any, channels: Any, add_events: bool
+    ) -> tuple[int, Callable[[int, int], rasters.Raster]]:
+        """How many bins are asked for, and what makes a raster of some of them, from one on."""
         start = self._t_start if t_start is None else read_time(t_start, "t_start", self._label)
         clock = Clock(read_dt(dt, self._label), start)
         count, stop = self._read_bins(clock, t_stop, num_timesteps)
         if channels is None:
-            return self._fill(clock, 0, count, add_events, stop=stop)
+            return count, lambda first, rows: self._fill(clock, first, rows, add_events, stop=stop)
         asked, places = np.unique(list_channels(channels, self._num_channels, self._label), return_inverse=True)
-        raster = self._fill(clock, 0, count, add_events, asked, stop)
-        return raster if np.array_equal(places, np.arange(len(asked))) else raster[:, places]
+        ascending = np.array_equal(places, np.arange(len(asked)))
+
+        def fill(first: int, rows: int) -> rasters.Raster:
+            raster = self._fill(clock, first, rows, add_events, asked, stop)
+            return raster if ascending else raster[:, places]
+
+        return count, fill
 
     def _read_bins(self, clock: Clock, t_stop: Any, num_timesteps: Any) -> tuple[int, float]:
         """How many bins there are, and the time in seconds from which on events do not count."""

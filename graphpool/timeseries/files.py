@@ -9,6 +9,7 @@ entries (``type_TSEvent``, ``name_spikes``, ``interp_kind_linear``) are read as 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphpool.archive import Archive, Array, write_whole
-from graphpool.errors import GraphpoolError, SeriesTypeError, TimeSeriesError, format_error
+from graphpool.errors import GraphpoolError, SeriesTypeError, TimeSeriesError, TimeSeriesWarning, format_error
 from graphpool.timeseries.base import UNNAMED, TimeSeries
 from graphpool.timeseries.clock import Clock
 from graphpool.timeseries.continuous import TSContinuous
@@ -40,22 +41,76 @@ Made = TypeVar("Made")
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
-def save(path: str | Path, series: TimeSeries) -> None:
+def save(
+    path: str | Path, series: TimeSeries, verbose: bool = False, dtype_times: Any = None, dtype_values: Any = None
+) -> None:
     """Write a series to a file, whole or not at all.
 
     Args:
         path: where to; the suffix ``.npz`` is appended where it is missing, as :func:`numpy.savez` does. A file that
             is there is replaced.
         series: a continuous or an event series.
+        verbose: print where the file is.
+        dtype_times: as for :func:`contents`.
+        dtype_values: as for :func:`contents`.
 
     Raises:
-        SeriesTypeError: ``series`` is something else.
-        TimeSeriesError: it has more channels than a file may have.
+        SeriesTypeError, TimeSeriesError: as :func:`contents`.
         OSError: the file cannot be written.
     """
-    contents = _contents(series)
+    arrays = contents(series, dtype_times, dtype_values)
     given = os.fspath(path)
-    write_whole(given if given.endswith(SUFFIX) else given + SUFFIX, lambda file: np.savez(file, **contents))
+    target = given if given.endswith(SUFFIX) else given + SUFFIX
+    write_whole(target, lambda file: np.savez(file, **arrays))
+    if verbose:
+        print(f"{series._label}: saved to {target}")
+
+
+def contents(series: Any, dtype_times: Any = None, dtype_values: Any = None) -> dict[str, Any]:
+    """What a file of a series holds, by its keys.
+
+    Args:
+        series: a continuous or an event series.
+        dtype_times: of the times; the range grows with times that are rounded, and a clock is left out where it is not
+            theirs any more.
+        dtype_values: of the samples, or of the channels, which are integers.
+
+    Raises:
+        SeriesTypeError: ``series`` is something else, or a dtype is none that fits.
+        TimeSeriesError: it has more channels than a file may have, or there are numbers that a dtype does not hold.
+    """
+    found = _contents(series)
+    is_event = isinstance(series, TSEvent)
+    if dtype_values is not None:
+        key, kinds = ("channels", "iu") if is_event else ("samples", NUMBERS)
+        found[key] = _cast(found[key], dtype_values, kinds, key, series._label)
+    if dtype_times is not None:
+        found["times"] = _cast(found["times"], dtype_times, NUMBERS, "times", series._label)
+        exact = found["times"].astype(np.float64)
+        if not np.array_equal(exact, series.times):
+            found.pop("clock", None)
+            first, last = exact[0], exact[-1]
+            found["t_start"] = np.float64(min(series.t_start, first))
+            found["t_stop"] = np.float64(max(series.t_stop, np.nextafter(last, np.inf) if is_event else last))
+    return found
+
+
+def _cast(array: Array, dtype: Any, kinds: str, what: str, where: str) -> Array:
+    """An array of another dtype, with as much of its values as that has; integers hold all of it, or nothing."""
+    try:
+        asked = np.dtype(dtype)
+    except TypeError as error:
+        raise SeriesTypeError(format_error(f"the dtype {dtype!r} of the {what}: {error}", where=where)) from error
+    if asked.kind not in kinds:
+        hint = "a dtype of integers" if kinds == "iu" else "a dtype of real numbers"
+        raise SeriesTypeError(format_error(f"the dtype {asked} of the {what}", where=where, hint=hint))
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(asked)
+    fits = np.isfinite(cast) | ~np.isfinite(array) if asked.kind == "f" else cast == array
+    if not fits.all():
+        text = f"{array[~fits][0]} among the {what} is no {asked}"
+        raise TimeSeriesError(format_error(text, where=where, hint="a larger dtype"))
+    return cast
 
 
 def _contents(series: Any) -> dict[str, Any]:
@@ -77,16 +132,16 @@ def _contents(series: Any) -> dict[str, Any]:
 
 
 def _event_contents(series: TSEvent) -> dict[str, Any]:
-    contents: dict[str, Any] = {"channels": series.channels, "num_channels": np.int64(series.num_channels)}
+    found: dict[str, Any] = {"channels": series.channels, "num_channels": np.int64(series.num_channels)}
     clock = series._clock
     # Steps that are the same but for rounding may have drifted apart in a long series that was joined.
     if clock is not None and not _off_half_steps(clock, series).any():
-        contents["clock"] = _clock_contents(clock)
-    return contents
+        found["clock"] = _clock_contents(clock)
+    return found
 
 
 def _continuous_contents(series: TSContinuous) -> dict[str, Any]:
-    contents = {
+    found = {
         "samples": series.samples,
         "interp_kind": series.interp_kind,
         "fill_value": series.fill_value,
@@ -94,10 +149,10 @@ def _continuous_contents(series: TSContinuous) -> dict[str, Any]:
         "beyond_range_exception": np.bool_(series.beyond_range_exception),
     }
     if series.units is not None:
-        contents["units"] = _packed(str(series.units))
+        found["units"] = _packed(str(series.units))
     if series.clock is not None:
-        contents["clock"] = _clock_contents(series.clock)
-    return contents
+        found["clock"] = _clock_contents(series.clock)
+    return found
 
 
 def _clock_contents(clock: Clock) -> Array:
@@ -125,6 +180,10 @@ def load(path: str | Path, expected_type: str | type | None = None) -> Any:
     with open(path, "rb") as file:
         archive = Archive(file, os.fspath(path), SHARED_KEYS + EVENT_KEYS + CONTINUOUS_KEYS, TimeSeriesError)
         kind = _stated(archive, "type_", "str_type", "strType")
+        if kind is None and expected is not None:
+            what, hint = "it does not say what it holds", f"it is read as a {expected}"
+            warnings.warn(format_error(what, where=archive.where, hint=hint), TimeSeriesWarning, stacklevel=3)
+            kind = expected
         if kind not in KINDS:
             what = "it does not say what it holds" if kind is None else f"it holds a {kind!r}"
             raise archive.error(what, hint=f"a file holds one of {', '.join(KINDS)}")
@@ -140,7 +199,8 @@ def load_ts_from_file(path: str | Path, expected_type: str | type | None = None)
 
     Args:
         path: an ``.npz`` file, with its suffix.
-        expected_type: ``"TSContinuous"`` or ``"TSEvent"``, or the class; by default either.
+        expected_type: ``"TSContinuous"`` or ``"TSEvent"``, or the class; by default either. A file that does not say
+            what it holds is read as that, with a warning.
 
     Returns:
         The series as it was saved, to the bit; a clocked one is clocked again.

@@ -17,7 +17,7 @@ Series = TypeVar("Series", bound=SampledSeries)
 # --- one after the other ----------------------------------------------------------------------------------------------
 def appended(series: Series, kind: type[SampledSeries], others: Any, offset: Any) -> Series:
     """A series and, after it in time, others; see ``TSContinuous.append_t``."""
-    listed: list[SampledSeries] = other_series(others, kind, "append_t")
+    listed: list[SampledSeries] = other_series(others, kind, "append_t", series._label)
     offsets = read_offsets(offset, len(listed), series._label)
     channels = _common_channels(series, listed)
     parts: list[SampledSeries] = [series]
@@ -89,7 +89,7 @@ def _one_after_other(parts: list[SampledSeries], channels: int) -> tuple[Floats,
 # --- side by side -----------------------------------------------------------------------------------------------------
 def with_channels_of(series: Series, kind: type[SampledSeries], others: Any) -> Series:
     """A series with the channels of others; see ``TSContinuous.append_c``."""
-    listed: list[SampledSeries] = other_series(others, kind, "append_c")
+    listed: list[SampledSeries] = other_series(others, kind, "append_c", series._label)
     values = [other._values_on(series) for other in listed]
     return series._changed(np.concatenate([series._samples, *values], axis=1))
 
@@ -97,7 +97,7 @@ def with_channels_of(series: Series, kind: type[SampledSeries], others: Any) -> 
 # --- in order of time -------------------------------------------------------------------------------------------------
 def merged(series: Series, kind: type[SampledSeries], others: Any, remove_duplicates: bool) -> Series:
     """The samples of several series in order of time; see ``TSContinuous.merge``."""
-    listed: list[SampledSeries] = other_series(others, kind, "merge")
+    listed: list[SampledSeries] = other_series(others, kind, "merge", series._label)
     channels = _common_channels(series, listed)
     everyone: list[SampledSeries] = [series, *listed]
     ranged = [one for one in everyone if len(one) or one.duration] or [series]

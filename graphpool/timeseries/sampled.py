@@ -66,6 +66,7 @@ class SampledSeries(TimeSeries):
         series.name = UNNAMED if name is None else name
         series.periodic = periodic
         series.units = units
+        series._plotting_backend = None
         series.beyond_range_exception = True
         series.approx_limit_times = True
         series._samples = samples

@@ -54,7 +54,7 @@ def declaring(shape: str, descr: str = "'<f8'", order: str = "False") -> bytes:
 
 
 def contents_of(series: TimeSeries) -> dict[str, bytes]:
-    return {key: npy(array) for key, array in files._contents(series).items()}
+    return {key: npy(array) for key, array in files.contents(series).items()}
 
 
 def write_zip(path: Path, contents: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> None:

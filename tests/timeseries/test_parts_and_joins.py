@@ -176,8 +176,8 @@ def test_wrong_indices() -> None:
         series[0, 0, 0]
     with pytest.raises(ChannelError, match="no channel 3, num_channels is 3"):
         series[0.1, 3]
-    for step in (-0.1, 0, np.nan):
-        with pytest.raises(TimeSeriesError, match="dt="):
+    for step in (0, -0.0, np.nan):
+        with pytest.raises(TimeSeriesError, match="dt=|the step is nan"):
             series[::step]
     with pytest.raises(TimeSeriesError, match="no part of it"):
         series[0.5:2.0]
