@@ -1,4 +1,8 @@
-"""What time series cost, against the plain NumPy that does the same and against a runtime without them."""
+"""What time series cost, against the plain NumPy that does the same and against a runtime without them.
+
+``python -m tests.bench.series`` measures all of it, ``python -m tests.bench.series resample 10000000`` what contains
+one of the words. Results are proved to be equal before anything is timed.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,9 @@ from tests.bench.tables import Table, short
 from tests.bench.timing import Contestant, measure, ratio
 
 STEPS, CHANNELS, EVENTS = 100_000, 16, 1_000_000
+LONG, WIDE, MANY = 1_000_000, 64, 10_000_000
+"""What is to stay within ``MOST`` times of the plain NumPy."""
+MOST = 3.0
 DT = 1e-3
 
 
@@ -56,31 +63,31 @@ def events_out() -> dict[str, Contestant]:
     )
 
 
-def raster(add_events: bool) -> dict[str, Contestant]:
-    """A million events into bins."""
+def raster(add_events: bool, steps: int = STEPS, events: int = EVENTS) -> dict[str, Contestant]:
+    """Events into bins."""
     rng = np.random.default_rng(0)
-    times = (np.sort(rng.integers(0, STEPS, EVENTS)) + 0.5) * DT
-    channels = rng.integers(0, CHANNELS, EVENTS)
-    series = TSEvent(times, channels, t_start=0.0, t_stop=STEPS * DT, num_channels=CHANNELS)
+    times = (np.sort(rng.integers(0, steps, events)) + 0.5) * DT
+    channels = rng.integers(0, CHANNELS, events)
+    series = TSEvent(times, channels, t_start=0.0, t_stop=steps * DT, num_channels=CHANNELS)
 
     def plain() -> Any:
-        steps = np.floor(times / DT).astype(np.int64)
+        rows = np.floor(times / DT).astype(np.int64)
         if add_events:
-            counts = np.bincount(steps * CHANNELS + channels, minlength=STEPS * CHANNELS)
-            return counts.reshape(STEPS, CHANNELS)
-        found = np.zeros((STEPS, CHANNELS), dtype=bool)
-        found[steps, channels] = True
+            counts = np.bincount(rows * CHANNELS + channels, minlength=steps * CHANNELS)
+            return counts.reshape(steps, CHANNELS)
+        found = np.zeros((steps, CHANNELS), dtype=bool)
+        found[rows, channels] = True
         return found
 
     return equal({"NumPy": plain, "TSEvent.raster": lambda: series.raster(DT, add_events=add_events)})
 
 
-def resample() -> dict[str, Contestant]:
+def resample(steps: int = STEPS, channels: int = CHANNELS) -> dict[str, Contestant]:
     """A clocked signal at as many other times."""
     rng = np.random.default_rng(0)
-    samples = rng.normal(size=(STEPS, CHANNELS))
+    samples = rng.normal(size=(steps, channels))
     series = TSContinuous.from_clocked(samples, DT)
-    times = np.sort(rng.integers(0, 10 * STEPS, STEPS)) * (DT / 10) + DT / 20
+    times = np.sort(rng.integers(0, 10 * steps, steps)) * (DT / 10) + DT / 20
     return equal(
         {
             "NumPy": lambda: samples[np.floor(times / DT).astype(np.int64)],
@@ -108,6 +115,9 @@ SERIES: dict[str, Callable[[], dict[str, Contestant]]] = {
     f"{EVENTS} events into bins, bools": partial(raster, False),
     f"{EVENTS} events into bins, counts": partial(raster, True),
     f"resample {STEPS} x {CHANNELS}": resample,
+    f"{MANY} events into bins, bools": partial(raster, False, LONG, MANY),
+    f"{MANY} events into bins, counts": partial(raster, True, LONG, MANY),
+    f"resample {LONG} x {WIDE}": partial(resample, LONG, WIDE),
 }
 
 
