@@ -1,7 +1,6 @@
 """What time series cost, against the plain NumPy that does the same and against a runtime without them.
 
-``python -m tests.bench.series`` measures all of it, ``python -m tests.bench.series resample 10000000`` what contains
-one of the words. Results are proved to be equal before anything is timed.
+Results are proved to be equal before anything is timed.
 """
 
 from __future__ import annotations
@@ -21,8 +20,6 @@ from tests.bench.timing import Contestant, measure, ratio
 
 STEPS, CHANNELS, EVENTS = 100_000, 16, 1_000_000
 LONG, WIDE, MANY = 1_000_000, 64, 10_000_000
-"""What is to stay within ``MOST`` times of the plain NumPy."""
-MOST = 3.0
 DT = 1e-3
 
 
