@@ -12,7 +12,7 @@ from graphpool.errors import TimeSeriesError, format_error
 from graphpool.timeseries import rasters
 from graphpool.timeseries.base import UNNAMED, other_series, read_offsets
 from graphpool.timeseries.channels import list_channels, read_channels, read_count
-from graphpool.timeseries.clock import Clock, Integers, read_dt, read_time
+from graphpool.timeseries.clock import ROUNDING, Clock, Floats, Integers, read_dt, read_time
 from graphpool.timeseries.conversions import EventConversions
 from graphpool.timeseries.event_base import Events
 from graphpool.timeseries.sizes import check_steps
@@ -66,7 +66,7 @@ class TSEvent(EventConversions):
         Args:
             other: a series of events, or several.
             delay: by how many seconds the others come later.
-            remove_duplicates: keep one of the events that have the same time and channel.
+            remove_duplicates: keep one of the events that have the same time, up to rounding, and channel.
             inplace: change this series, and return it.
 
         Raises:
@@ -103,7 +103,7 @@ class TSEvent(EventConversions):
         Args:
             other: a series of events, or several; of a periodic one, one period.
             offset: by how many seconds the others start later than that; one number, or one for each. By default 0.
-            remove_duplicates: keep one of the events that have the same time and channel.
+            remove_duplicates: keep one of the events that have the same time, up to rounding, and channel.
             inplace: change this series, and return it.
 
         Raises:
@@ -129,8 +129,8 @@ class TSEvent(EventConversions):
         order = np.lexsort((channels, times)) if remove_duplicates else np.argsort(times, kind="stable")
         times, channels = times[order], channels[order]
         if remove_duplicates and times.size:
-            new = np.r_[True, (times[1:] != times[:-1]) | (channels[1:] != channels[:-1])]
-            times, channels = times[new], channels[new]
+            kept = _first_of_each(times, channels)
+            times, channels = times[kept], channels[kept]
         span = (min(one._t_start for one in everyone), max(one._t_stop for one in everyone))
         joined = self._with(times, channels, number, span)
         joined._clock = _common_clock([one for one in everyone if len(one)])
@@ -350,3 +350,13 @@ def _common_clock(parts: list[Events]) -> Clock | None:
     if clock is None or any(one._clock is None or clock.offset_of(one._clock) is None for one in parts):
         return None
     return clock
+
+
+def _first_of_each(times: Floats, channels: Integers) -> Integers:
+    """Which of ascending events to keep: one a moment and channel. Times that differ by rounding are one moment."""
+    slack = ROUNDING * (np.abs(times[1:]) + np.abs(times[:-1]))
+    moments = np.append(0, np.cumsum(times[1:] - times[:-1] > slack))
+    order = np.lexsort((channels, moments))
+    moments, channels = moments[order], channels[order]
+    new = np.append(True, (moments[1:] != moments[:-1]) | (channels[1:] != channels[:-1]))
+    return np.sort(order[new])

@@ -115,19 +115,20 @@ def test_merged_events_add_up(
 
 
 @few
-@given(lengths, widths, steps_of_time, starts, st.data())
+@given(lengths, widths, steps_of_time, st.sampled_from([start for start in STARTS if start >= 0]), st.data())
 def test_signals_merge_in_order_of_time(
     length: int, width: int, dt: Fraction, start: Fraction, data: st.DataObject
 ) -> None:
     series = signal(length, width, dt, start)
     owners = np.array(data.draw(st.lists(st.integers(0, 2), min_size=length, max_size=length)))
-    # The last series has the times that floats make of products, and wrong values where another one has them, too.
+    # One series has the times that floats make of products. From 0 s on their errors are small against them.
     times = [seconds(start, dt, step) for step in range(length)]
     written = [times, times, (np.arange(length) * float(dt) + float(start)).tolist()]
     parts = [
         TSContinuous(np.array(written[owner])[owners == owner], series.samples[owners == owner], width)
         for owner in range(3)
     ]
+    # The last one has a wrong value at each of them.
     again = TSContinuous(times, np.full((length, width), -1.0))
     merged = parts[0].merge([*parts[1:], again])
     np.testing.assert_array_equal(merged.samples, series.samples)
