@@ -88,3 +88,14 @@ def test_only_events_are_joined(events, method, other):
     with pytest.raises(SeriesTypeError, match=f"{method} takes TSEvent"):
         getattr(events, method)(other, inplace=True)
     assert len(events) == 4
+
+
+def test_duplicates_are_found_through_rounding():
+    exact = TSEvent([0.1, 0.3, 0.3, 0.6], [1, 0, 1, 0], t_stop=1.0)
+    products = TSEvent([3 * 0.1, 3 * 0.1, 6 * 0.1], [0, 2, 0], t_stop=1.0)
+    assert 3 * 0.1 != 0.3 and 6 * 0.1 != 0.6
+    once = exact.merge(products, remove_duplicates=True)
+    assert pairs(once) == [(0.1, 1), (0.3, 0), (0.3, 1), (3 * 0.1, 2), (0.6, 0)]
+    assert len(exact.merge(products)) == 7
+    apart = TSEvent([0.3, 0.3 + 1e-12], t_stop=1.0)
+    assert len(apart.merge(apart, remove_duplicates=True)) == 2
