@@ -15,11 +15,18 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class PortSignature:
-    """An input or an output: the type of one sample at one step, and ``continuous`` or ``event``."""
+    """An input or an output: the type of one sample at one step, and ``continuous`` or ``event``.
+
+    An output with a ``clock`` of k > 1 has k rows a step, ``(k, N)``: one for each sub-step.
+    """
 
     name: str
     type: TensorType
     kind: str = "continuous"
+    clock: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.type} {self.kind}" + (f", {self.clock} rows a step" if self.clock > 1 else "")
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ def signature_of(graph: Graph, emit: Emit = "each") -> Signature:
         name=graph.name,
         dt=graph.dt,
         inputs=tuple(PortSignature(p.name, graph.type(p.value), p.kind) for p in graph.inputs if p.kind != SAMPLE),
-        outputs=tuple(PortSignature(o.name, graph.type(o.value), o.kind) for o in graph.outputs),
+        outputs=tuple(PortSignature(o.name, graph.type(o.value), o.kind, o.clock) for o in graph.outputs),
         states=tuple(StateSignature(s.name, graph.type(s.current), s.init) for s in graph.states),
         params=tuple(ParamSignature(p.name, graph.type(p.value)) for p in graph.params),
         records=tuple(PortSignature(r.name, graph.type(r.value)) for r in graph.records),

@@ -291,7 +291,7 @@ class Runtime:
         signature = self.signature
         lines = [f"{type(self).__name__} of {signature.name}" + (f", dt={self.dt} s" if self.dt is not None else "")]
         for title, ports in (("input", signature.inputs), ("output", signature.outputs)):
-            lines += [f"    {title} {port.name}: {port.type} {port.kind}" for port in ports]
+            lines += [f"    {title} {port}" for port in ports]
         lines += [f"    state {state.name}: {state.type}" for state in signature.states]
         lines += [f"    parameter {param.name}: {param.type}" for param in signature.params]
         return "\n".join(lines)

@@ -269,7 +269,10 @@ def _check_sizes(states: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _read_port(entry: Mapping[str, Any]) -> PortSignature:
-    return PortSignature(str(entry["name"]), _read_type(entry), str(entry.get("kind", "continuous")))
+    type_, clock = _read_type(entry), int(entry.get("clock", 1))
+    if clock < 1 or clock > 1 and type_.shape[:-1] != (clock,):
+        raise ValueError(f"clock {clock} of an output of shape {type_.shape}")
+    return PortSignature(str(entry["name"]), type_, str(entry.get("kind", "continuous")), clock)
 
 
 def _read_param(entry: Mapping[str, Any]) -> ParamSignature:

@@ -142,9 +142,9 @@ class GraphBuilder:
         """Say which value the state takes at the end of the step."""
         self._next[current] = value
 
-    def output(self, name: str, value: Value, kind: str = "continuous") -> None:
+    def output(self, name: str, value: Value, kind: str = "continuous", clock: int = 1) -> None:
         """Add an output."""
-        self._outputs.append(Output(name, value, kind))
+        self._outputs.append(Output(name, value, kind, clock))
 
     def record(self, name: str, value: Value) -> None:
         """Add a recorded value."""
@@ -265,6 +265,9 @@ def _table_problems(graph: Graph) -> Iterable[str]:
     for entry in clocked:
         if entry.clock != 1:
             yield f"{entry.name}: clock {entry.clock}; only 1 is supported"
+    for output in graph.outputs:
+        if output.clock < 1 or output.clock > 1 and graph.type(output.value).shape[:-1] != (output.clock,):
+            yield f"{output.name}: clock {output.clock} of {graph.type(output.value)}, which has no such rows"
     ports: tuple[Port | Output, ...] = (*graph.inputs, *graph.outputs)
     for port in ports:
         if port.kind not in KINDS:

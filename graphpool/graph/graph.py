@@ -90,11 +90,12 @@ class State:
 
 @dataclass(frozen=True)
 class Output:
-    """What leaves the graph at each step."""
+    """What leaves the graph at each step. With a ``clock`` of k > 1 it has k rows a step, ``(k, N)``."""
 
     name: str
     value: Value
     kind: str = "continuous"
+    clock: int = 1
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,7 @@ class Graph:
             tuple((self.type(port.value), port.kind, port.clock) for port in self.inputs),
             tuple(self.type(param.value) for param in self.params),
             tuple((self.type(state.current), state.init, keys.get(state.next), state.clock) for state in self.states),
-            tuple((keys.get(output.value), output.kind) for output in self.outputs),
+            tuple((keys.get(output.value), output.kind, output.clock) for output in self.outputs),
             tuple(keys.get(record.value) for record in self.records),
         )
 

@@ -48,6 +48,7 @@ class _Output:
     name: str | None
     operand: Key | Value
     kind: str
+    clock: int
     at: int
 
 
@@ -72,7 +73,7 @@ class _Parser:
             raise self.scan.expected("the end of the text")
         for output in outputs:
             value = self._resolve(output.operand, output.at) if isinstance(output.operand, tuple) else output.operand
-            self.builder.output("output" if output.name is None else output.name, value, output.kind)
+            self.builder.output("output" if output.name is None else output.name, value, output.kind, output.clock)
         return self.builder.build()
 
     def _header(self) -> list[_Output]:
@@ -112,10 +113,16 @@ class _Parser:
             self.scan.at = start
         at = self.scan.here()
         operand = self._key("")[0] if self.scan.sees("%") else self._constant()
-        return _Output(name, operand, self._kind(), at)
+        return _Output(name, operand, self._kind(), self._clock(), at)
 
     def _kind(self) -> str:
         return self.scan.word() or "continuous"
+
+    def _clock(self) -> int:
+        if not self.scan.take("clock"):
+            return 1
+        self.scan.expect("=")
+        return self.scan.count()
 
     def _statement(self) -> None:
         if self.scan.sees("%"):

@@ -192,16 +192,17 @@ class Scanner:
         """Read a type such as ``f64[2,3]``."""
         start, dtype, shape = self.here(), self.dtype(), []
         if self.take("["):
-            shape.append(self._side())
+            shape.append(self.count())
             while self.take(",") and len(shape) <= DEEPEST:
-                shape.append(self._side())
+                shape.append(self.count())
             self.expect("]")
         if math.prod(max(side, 1) for side in shape) > LARGEST_VALUE or len(shape) > DEEPEST:
             sides = _short(str(tuple(shape)))
             raise self.error(f"a value of shape {sides}; at most {LARGEST_VALUE} elements are read", start)
         return TensorType(dtype, tuple(shape))
 
-    def _side(self) -> int:
+    def count(self) -> int:
+        """Read a whole number, such as the length of an axis."""
         self._skip()
         found = SIZE.match(self.text, self.at)
         if found is None:

@@ -174,6 +174,8 @@ def _header(graph: Graph) -> str:
 
 
 def _kind(entry: Port | Output) -> str:
+    if entry.clock != 1:
+        return f" {entry.kind} clock={entry.clock}"
     return "" if entry.kind == "continuous" else f" {entry.kind}"
 
 

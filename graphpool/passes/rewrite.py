@@ -85,7 +85,7 @@ class Rewrite:
         for state in self.graph.states:
             self.builder.set_next(self.new[state.current], self.root(state.next))
         for output in self.graph.outputs:
-            self.builder.output(output.name, self.root(output.value), output.kind)
+            self.builder.output(output.name, self.root(output.value), output.kind, output.clock)
         for record in self.graph.records:
             self.builder.record(record.name, self.root(record.value))
         return self.builder.build()
