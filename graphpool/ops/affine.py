@@ -77,12 +77,16 @@ def _objection(size: int, jumps: bool) -> str:
 
 
 def reaching_discrete(graph: Graph) -> frozenset[Value]:
-    """The values in which a rounding error may jump: in a spike, a comparison, an integer, now or at a later step."""
+    """The values in which a rounding error may jump: in a spike, a comparison, an integer, now or at a later step.
+
+    Whether a value is NaN does not depend on how others are rounded.
+    """
     following = {state.current: state.next for state in graph.states}
     waiting = [
         value
         for value, node in enumerate(graph.nodes)
-        if node.op not in LEAF_OPS and (Trait.DISCRETE in row(node.op).traits or node.type.dtype.kind != "f")
+        if node.op not in (*LEAF_OPS, "isnan")
+        and (Trait.DISCRETE in row(node.op).traits or node.type.dtype.kind != "f")
     ]
     seen = set(waiting)
     while waiting:

@@ -97,6 +97,14 @@ def test_what_is_not_affine_is_a_scan(step: Any, why: str) -> None:
     assert affine_states(plan_of(state_module(step))) == [], why
 
 
+def test_whether_a_value_is_nan_depends_on_no_rounding() -> None:
+    def filled(self: Any, x: Any) -> Any:
+        self.v = self.v * 0.5 + x
+        return np.where(np.isnan(self.v), 1.0, self.v)
+
+    assert affine_states(plan_of(module_of(filled, v=V))) == ["v"]
+
+
 def test_nothing_is_rewritten_where_something_discrete_depends_on_the_state() -> None:
     def compared(self: Any, x: Any) -> Any:
         self.v = self.v + 0.5 * (-self.v + x)
