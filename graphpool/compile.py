@@ -72,7 +72,8 @@ def compile(
     Parameters and states are copied: module and runtime live apart from then on.
 
     Args:
-        net: a :class:`~graphpool.nn.modules.Module` with a ``step``, or a :class:`~graphpool.graph.Graph`.
+        net: a :class:`~graphpool.nn.modules.Module` with a ``step``, or with an ``evolve`` of its own whose code can be
+            traced, as that of a :class:`~graphpool.nn.modules.TimedModule`; or a :class:`~graphpool.graph.Graph`.
         target: ``"numpy"``, ``"jax"``, ``"onnx"``, or one that another package brings.
         dtype: of the streams. ``"float32"`` computes what depends on parameters alone in float64 and rounds it;
             ``"float64"`` keeps the dtypes of the trace.
@@ -80,7 +81,8 @@ def compile(
             everything inside; ``"auto"`` keeps in the loop what costs the target less there: ``plan.explain`` tells.
         emit: ``"each"`` gives the outputs of all steps, ``(B, T, *sample)``; ``"last"`` those of the last step alone,
             ``(B, *sample)``, and stores no others. Records are whole either way.
-        input_shapes: the shape of one sample by name of step's argument, where ``(size_in,)`` is not meant.
+        input_shapes: the shape of one sample by name of the argument of step or evolve, where it is not
+            ``(size_in,)``.
         parameters: nested values that replace those of the module; a graph with parameters needs all of them. Text is
             an option of the target: ``parameters="inputs"`` of ONNX.
         state: nested values that replace those of the module (for a graph, the initial ones).
@@ -100,7 +102,7 @@ def compile(
         MissingExtraError: the target's packages are not installed; names the extra.
         ModuleError: ``net`` is neither a module nor a graph.
         GraphError: the graph is malformed.
-        TraceError: the step cannot become a graph.
+        TraceError: the step, or the evolve, cannot become a graph.
         LoweringError: the target cannot run the graph.
         ParameterError: a bare graph without values for its parameters, or a value that does not fit.
         StateError: a state that does not fit.
@@ -352,9 +354,18 @@ def _eager_runtime(module: Any) -> Any:
     cached = _eager.get(key)
     if cached is not None and cached[0]() is module and cached[1] == structure:
         return cached[2]
-    runtime = compile(module, module.runtime_target, dtype="float64")
+    make = _compile_step if module.evolves_itself else compile
+    runtime = make(module, module.runtime_target, dtype="float64")
     _eager[key] = (weakref.ref(module, lambda _: _eager.pop(key, None)), structure, runtime)
     return runtime
+
+
+def _compile_step(module: Any, target: str, dtype: str) -> Any:
+    """The step of a module that evolves itself: what the ``evolve`` of its base class runs."""
+    description = load_target(target)
+    artifact = make_artifact(trace(module, by_step=True), description, dtype, "auto")
+    artifact = _with_families(artifact, module_families(module))
+    return _load_attribute(description.runtime, target)(artifact, *module_values(module))
 
 
 def _changed(runtime: Any, values: Mapping[str, Array]) -> dict[str, Any]:

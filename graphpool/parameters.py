@@ -28,12 +28,13 @@ Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 Initialiser = Callable[[Shape], Any]
 
-NUMERIC_KINDS = "biuf"
-"""The kinds of dtype that modules hold: bool, integers and real floats."""
+NUMERIC_KINDS = "biuf"  # of dtypes that modules hold: bool, integers and real floats
 
 
 class TraceHooks(Protocol):
     """What a trace does when the modules that it runs are used; :data:`active_trace` holds it meanwhile."""
+
+    timeline: Any  # a graphpool.nn.evolving.Timeline while an evolve is traced, else None
 
     def read(self, module: Any, name: str) -> Any:
         """The traced value of a registered Parameter or State of ``module``."""
@@ -47,8 +48,8 @@ class TraceHooks(Protocol):
     def record(self, module: Any, name: str, value: Any) -> None:
         """Mark a value that ``record=True`` shows."""
 
-    def path(self, module: Any) -> str:
-        """The dotted path of ``module`` in the traced tree."""
+    def path(self, module: Any, *, in_run: bool = False) -> str:
+        """The dotted path of ``module`` in the traced tree; with ``in_run`` from the module whose evolution it is."""
 
     def noise(self, count: Any, key: tuple[int, int], shape: Shape) -> Any:
         """Standard normal noise at a traced count of draws."""
@@ -65,8 +66,7 @@ active_trace: ContextVar[TraceHooks | None] = ContextVar("active_trace", default
 class Constant:
     """Wraps a value so that a Parameter or State that is given it becomes a SimulationParameter.
 
-    ``LIF(8, threshold=Constant(1.0))`` has no parameter ``threshold``. ``Constant(None)`` stands for the
-    default of the argument, made constant.
+    ``LIF(8, threshold=Constant(1.0))`` has no parameter ``threshold``. ``Constant(None)`` is the default made constant.
 
     Args:
         value: any value: numbers, bools, arrays, lists, None.

@@ -381,11 +381,24 @@ def test_a_module_that_overrides_evolve_runs_as_it_stands(compiled: list[Any]) -
     assert compiled == []
 
 
-def test_only_a_step_compiles() -> None:
-    with pytest.raises(TraceError, match=r"(?s)Raster: only a step can be compiled.*write step\(self, x\)"):
+def test_a_loop_over_rows_does_not_compile() -> None:
+    with pytest.raises(TraceError, match=r"(?s)Raster: a loop over the time steps.*in enumerate.*step\(self, x\)"):
         graphpool.compile(Raster(2))
+    with pytest.raises(TraceError, match=r"only a step can be compiled.*(?s:.*)write step\(self, x\)"):
+        graphpool.compile(Module(shape=2))
     with pytest.raises(NotImplementedError, match="defines no step"):
         Module(shape=2)(signal(3, 2))
+
+
+def test_an_evolve_around_the_step_runs_and_compiles_alike() -> None:
+    class Doubled(Linear):
+        def evolve(self, input_data: Any, record: bool = False) -> Any:
+            output, state, recorded = super().evolve(input_data, record)
+            return output * 2, state, recorded
+
+    x, net = signal(5, 2), Doubled((2, 3), weight=np.arange(6.0).reshape(2, 3))
+    np.testing.assert_array_equal(net(x)[0][0], 2 * (x @ net.weight))
+    np.testing.assert_array_equal(graphpool.compile(net, dtype="float64")(x)[0], net(x)[0])
 
 
 def test_an_attribute_of_the_class_counts() -> None:

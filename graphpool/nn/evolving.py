@@ -10,15 +10,53 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
 from graphpool.errors import ModuleError, format_error
+from graphpool.parameters import active_trace
 
 Evolve = Callable[..., tuple[Any, Any, Any]]
 
 _MARK = "__graphpool_evolve__"
 OPTIONS = ("kwargs_timeseries", "record")
 """What a class may leave out of its ``evolve``; it is then not handed on."""
+
+
+class Timeline(Protocol):
+    """What a trace does in the place of whole evolutions: it has symbolic series and rasters, and one time step."""
+
+    steps: Any
+    """The number of steps, which is not known."""
+
+    def refuse(self, what: str, hint: str = "") -> NoReturn:
+        """Raise a TraceError at the user's line."""
+
+    def run_steps(self, module: Any, input_data: Any, record: bool) -> tuple[Any, Any, Any]:
+        """Evolve a module by its step."""
+
+    def run_timed(
+        self, module: Any, run: Evolve, ts_input: Any, duration: Any, num_timesteps: Any
+    ) -> tuple[Any, Any, Any]:
+        """Run the ``evolve`` of a timed module, as often as it has sub-steps."""
+
+    def prepare(self, module: Any, ts_input: Any, duration: Any, num_timesteps: Any) -> tuple[Any, Any, Any]:
+        """What ``_prepare_input`` returns."""
+
+    def read_raster(self, module: Any, ts_input: Any) -> Any:
+        """The input of a timed module, one row a step."""
+
+    def rows_of(self, output: Any) -> Any:
+        """What a wrapped module returned, one row a step."""
+
+    def make(self, module: Any, output: Any, kwargs: dict[str, Any]) -> Any:
+        """What ``_gen_timeseries`` returns."""
+
+
+def current_timeline() -> Timeline | None:
+    """The trace that runs, while it is in the code of an ``evolve``."""
+    hooks = active_trace.get()
+    found: Timeline | None = None if hooks is None else hooks.timeline
+    return found
 
 
 def wrap_evolve(cls: type) -> None:

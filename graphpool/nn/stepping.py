@@ -48,8 +48,10 @@ def refuse_in_step(what: str, where: str, hint: str) -> None:
     Raises:
         TraceError: a step runs.
     """
-    if _running.get() is not None or active_trace.get() is not None:
-        raise TraceError(format_error(f"{what} is called inside a step", where=where, hint=hint))
+    hooks = active_trace.get()
+    if _running.get() is not None or hooks is not None:
+        place = "inside a step" if hooks is None or hooks.timeline is None else "inside an evolve that is compiled"
+        raise TraceError(format_error(f"{what} is called {place}", where=where, hint=hint))
 
 
 def input_names(step: Step) -> list[str]:

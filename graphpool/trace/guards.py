@@ -9,7 +9,9 @@ import numpy as np
 
 from graphpool.errors import TraceError, format_error
 from graphpool.trace.masks import MaskedTracer
+from graphpool.trace.rasters import Raster
 from graphpool.trace.recorder import Recorder
+from graphpool.trace.series import Series
 from graphpool.trace.tracer import Tracer
 
 GENERATORS = (np.random.Generator, np.random.RandomState)
@@ -70,7 +72,7 @@ class Guards:
 
     def _holds_tracer(self, item: Any, depth: int = 4) -> bool:
         """Whether something holds a tracer of this trace, also inside of containers."""
-        if isinstance(item, (Tracer, MaskedTracer)):
+        if isinstance(item, (Tracer, MaskedTracer, Raster, Series)):
             return item.recorder is self._recorder
         if depth == 0:
             return False

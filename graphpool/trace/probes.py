@@ -37,6 +37,12 @@ class ModuleOutputs:
         elif isinstance(result, (tuple, list)):
             own |= {f"{stem}.{n}": item.value for n, item in enumerate(result) if isinstance(item, Tracer)}
 
+    def forget(self, path: str) -> None:
+        """Forget what the modules below a path have returned."""
+        for held in (self._values, self._calls):
+            for name in [name for name in held if name == path or name.startswith(f"{path}.")]:
+                del held[name]
+
     def of(self, path: str, taken: Iterable[str]) -> Iterator[tuple[str, Value]]:
         """The names and values of a module; what it has registered or recorded itself under a name goes first."""
         held = set(taken)

@@ -25,7 +25,9 @@ STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"]).resolve()
 STEPS = (PACKAGE / "nn" / "modules", PACKAGE / "nn" / "combinators")
 """Folders of the package that hold steps: their lines are shown like a user's own."""
 
-MACHINERY = frozenset({"module.py", "registry.py"})
+MACHINERY = frozenset(
+    {"module.py", "registry.py", "timed_module.py", "series_ports.py", "timekeeper.py", "runtime_module.py"}
+)
 """Files in those folders that run steps rather than hold them."""
 
 

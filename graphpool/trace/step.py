@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from graphpool.errors import GraphpoolWarning, TraceError, format_error
+from graphpool.errors import TraceError, format_error
 from graphpool.graph import SAMPLE, Graph, TensorType, Value
 from graphpool.graph.types import FLOAT64, INT64, DType, Shape
 from graphpool.nested import join_path
@@ -17,6 +16,7 @@ from graphpool.parameters import Parameter, SimulationParameter, State, active_t
 from graphpool.trace.guards import Guards
 from graphpool.trace.masks import HINT as MASK_HINT
 from graphpool.trace.masks import MaskedTracer
+from graphpool.trace.ports import port_dtype, step_ports, time_step, walk
 from graphpool.trace.probes import ModuleOutputs, check_probes, matches, read_probes
 from graphpool.trace.recorder import Recorder
 from graphpool.trace.source import defining_origin, raising_origin
@@ -26,79 +26,51 @@ from graphpool.trace.tracer import Tracer, operand_value
 COPY_HINT = "give every step fresh numbers through an input, or draw them before the evolution"
 
 
-def trace(module: Any, input_shapes: Mapping[str, Shape] | None = None, *, probes: Sequence[str] | str = ()) -> Graph:
-    """The graph of a module's ``step``.
+def trace(
+    module: Any,
+    input_shapes: Mapping[str, Shape] | None = None,
+    *,
+    probes: Sequence[str] | str = (),
+    by_step: bool = False,
+) -> Graph:
+    """The graph of a module: of its ``step``, or of its own ``evolve`` where it has one.
 
-    The step is traced twice and the graphs compared, constants included: what never touches a traced value, such as
+    The code is traced twice and the graphs compared, constants included: what never touches a traced value, such as
     ``np.random.normal()`` or the clock, would otherwise be frozen silently.
 
     Args:
         module: any :class:`~graphpool.nn.modules.module.Module`.
         input_shapes: the shape of one sample of each port; by default ``module.input_shapes``.
         probes: what the graph records beside what its modules record: see :mod:`graphpool.trace.probes`.
+        by_step: trace the ``step`` in any case.
 
     Raises:
-        TraceError: the step does something that cannot become a graph; shows the user's line.
+        TraceError: the step, or the evolve, does something that cannot become a graph; shows the user's line.
         TargetError: a probe that means nothing.
     """
     names = read_probes(probes)
-    first = _StepTrace(module, input_shapes, names).run()
-    second = _StepTrace(module, input_shapes, names).run()
+    kind = StepTrace if by_step else _kind_of_trace(module)
+    first = kind(module, input_shapes, names).run()
+    second = kind(module, input_shapes, names).run()
     if first != second:
         _fail_on_difference(first, second)
     return first
 
 
-def walk(module: Any, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
-    """A module and all its children with their dotted paths; a child reached twice keeps its first path."""
-    seen = set() if seen is None else seen
-    if id(module) in seen:
-        return
-    seen.add(id(module))
-    yield path, module
-    for name, child in module.modules().items():
-        yield from walk(child, join_path(path, name), seen)
+def _kind_of_trace(module: Any) -> type[StepTrace]:
+    from graphpool.trace.timed import TimedTrace
+
+    return TimedTrace if getattr(module, "evolves_itself", False) else StepTrace
 
 
-def step_ports(module: Any) -> list[str]:
-    """The names of the step's arguments that are inputs: those without a default.
-
-    Raises:
-        TraceError: the module has no step, or its step takes ``*args``.
-    """
-    if module.step.__qualname__ == "Module.step":
-        raise TraceError(
-            format_error(
-                "only a step can be compiled, and this module defines none",
-                where=module.full_name,
-                hint="write step(self, x) for one time step of one sample",
-            )
-        )
-    parameters = inspect.signature(module.step).parameters.values()
-    if any(parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) for parameter in parameters):
-        raise TraceError(
-            format_error(
-                "step takes *args or **kwargs, so its ports have no names",
-                where=module.full_name,
-                line=str(defining_origin(module.step, module.full_name)),
-                hint="name each input of step",
-            )
-        )
-    ports = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
-    if not ports:
-        raise TraceError(
-            format_error(
-                "step takes no input, from which a run has its batch and its number of steps",
-                where=module.full_name,
-                line=str(defining_origin(module.step, module.full_name)),
-                hint="let step take an input, even where it is not used",
-            )
-        )
-    return ports
-
-
-class _StepTrace:
+class StepTrace:
     """One run of a step on tracers; what :data:`graphpool.parameters.active_trace` holds meanwhile."""
+
+    _entry = "step"
+    """The function that is traced."""
+
+    timeline: Any = None
+    """What modules ask while an ``evolve`` is traced: see :class:`graphpool.nn.evolving.Timeline`."""
 
     def __init__(self, module: Any, input_shapes: Mapping[str, Shape] | None, probes: Sequence[str]) -> None:
         self._root = module
@@ -107,7 +79,7 @@ class _StepTrace:
         self._tree = list(walk(module))
         self._paths = {id(child): path for path, child in self._tree}
         self._name = module.name or module.class_name
-        self._recorder = Recorder(self._name, _time_step(self._tree))
+        self._recorder = Recorder(self._name, time_step(self._tree))
         self._handles: dict[tuple[int, str], Tracer] = {}
         self._currents: dict[str, tuple[Value, tuple[int, str]]] = {}
         self._records: dict[str, Value] = {}
@@ -118,23 +90,29 @@ class _StepTrace:
 
     # --- declaring -------------------------------------------------------------------------------------------------
     def _declare_inputs(self, input_shapes: Mapping[str, Shape] | None) -> list[Tracer]:
-        ports = step_ports(self._root)
+        ports = self._ports()
         shapes = dict(input_shapes or {})
         if any(name not in shapes for name in ports):
-            shapes = dict(self._root.input_shapes) | shapes
+            shapes = self._known_shapes() | shapes
         unknown = [name for name in shapes if name not in ports]
         if unknown:
             raise TraceError(
-                format_error(f"input shapes for {unknown}, but step takes {ports}", where=self._root.full_name)
+                format_error(f"input shapes for {unknown}, but {self._entry} takes {ports}", where=self._root.full_name)
             )
         kind = "event" if self._root.spiking_input else "continuous"
-        dtype = _port_dtype(self._tree)
+        dtype = port_dtype(self._tree)
         tracers = []
         for name in ports:
             shape = read_shape(shapes[name], f"{self._root.full_name}: the shape of input {name!r}")
             value = self._recorder.builder.input(name, TensorType(dtype, shape), kind)
             tracers.append(Tracer.of(self._recorder, value, False))
         return tracers
+
+    def _known_shapes(self) -> dict[str, Shape]:
+        return dict(self._root.input_shapes)
+
+    def _ports(self) -> list[str]:
+        return step_ports(self._root)
 
     def _declare_registered(self) -> None:
         builder = self._recorder.builder
@@ -160,8 +138,8 @@ class _StepTrace:
         self._guards.begin()
         token = active_trace.set(self)
         try:
-            result = self._root.step(*self._inputs)
-            with self._recorder.at(defining_origin(self._root.step, self._name)):
+            result = self._run_root()
+            with self._recorder.at(defining_origin(getattr(self._root, self._entry), self._name)):
                 self._finish(result)
         finally:
             active_trace.reset(token)
@@ -170,22 +148,29 @@ class _StepTrace:
         self._guards.refuse_leaks(self._shown)
         return self._recorder.builder.build()
 
+    def _run_root(self) -> Any:
+        return self._root.step(*self._inputs)
+
+    def _output_form(self, number: int) -> tuple[str, int]:
+        """The kind of an output, and its rows a step."""
+        return "event" if self._root.spiking_output else "continuous", 1
+
     def _finish(self, result: Any) -> None:
         if self._recorder.failure is not None:
             raise self._recorder.failure
         recorder, builder = self._recorder, self._recorder.builder
         several = isinstance(result, (tuple, list))
         if several and not result:
-            recorder.fail("step returns an empty tuple", hint="return an array, or a tuple of arrays")
-        kind = "event" if self._root.spiking_output else "continuous"
+            recorder.fail(f"{self._entry} returns an empty tuple", hint="return an array, or a tuple of arrays")
         for number, item in enumerate(result if several else [result]):
             if item is None or isinstance(item, (dict, tuple, MaskedTracer)):
                 inside = " inside a tuple" if several else ""
                 masked = isinstance(item, MaskedTracer)
                 what = "nothing" if item is None else "a masked value" if masked else f"a {type(item).__name__}"
                 hint = MASK_HINT if masked else "return an array, or a tuple of arrays"
-                recorder.fail(f"step returns {what}{inside}", hint=hint)
-            builder.output(f"output.{number}" if several else "output", operand_value(recorder, item), kind)
+                recorder.fail(f"{self._entry} returns {what}{inside}", hint=hint)
+            name = f"output.{number}" if several else "output"
+            builder.output(name, operand_value(recorder, item), *self._output_form(number))
         for current, handle in self._currents.values():
             builder.set_next(current, self._handles[handle].value)
         self._declare_records()
@@ -269,13 +254,19 @@ class _StepTrace:
     def call_step(self, module: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a module's step: what goes in and what comes out are copies."""
         path = self.path(module)
-        shown = self._shown(path)
-        self._recorder.modules.append(shown)
-        try:
+        with self._inside(path):
             copied = [self._copy_in(item) for item in args]
             result = step(*copied, **{name: self._copy_in(item) for name, item in kwargs.items()})
             self._outputs.note(path, result)
             return self._copy_out(result)
+
+    @contextmanager
+    def _inside(self, path: str) -> Iterator[None]:
+        """Run the code of a module: what it raises becomes a :class:`TraceError` with the user's line."""
+        shown = self._shown(path)
+        self._recorder.modules.append(shown)
+        try:
+            yield
         except Exception as error:
             if self._recorder.failure is error:
                 raise
@@ -301,8 +292,8 @@ class _StepTrace:
         """A path as messages show it: ``net/fc1``."""
         return "/".join([self._name, *path.split(".")]) if path else self._name
 
-    def path(self, module: Any) -> str:
-        """The dotted path of a module of the traced tree."""
+    def path(self, module: Any, *, in_run: bool = False) -> str:
+        """The dotted path of a module of the traced tree; with ``in_run`` from the module whose evolution it is."""
         path = self._paths.get(id(module))
         if path is None:
             self._recorder.fail(
@@ -328,37 +319,6 @@ def _weak_dtype(value: Any, dtype: DType) -> DType | None:
     if type(value) is int and dtype.kind in "if":
         return dtype
     return dtype if type(value) is float and dtype.kind == "f" else None
-
-
-def _port_dtype(tree: list[tuple[str, Any]]) -> DType:
-    """The widest float among parameters and states, else float64."""
-    dtypes = {
-        np.asarray(module._registered(name).value).dtype
-        for _, module in tree
-        for kind in (Parameter, State)
-        for name in module._registered_names(kind)
-    }
-    floats = [dtype for dtype in dtypes if dtype.kind == "f"]
-    return max(floats, key=lambda dtype: dtype.itemsize) if floats else FLOAT64
-
-
-def _time_step(tree: list[tuple[str, Any]]) -> float | None:
-    """The root's dt, else the first child's; seconds."""
-    found = [
-        (path, float(module.dt))
-        for path, module in tree
-        if module._registered("dt") is not None and isinstance(module.dt, (int, float))
-    ]
-    if not found:
-        return None
-    path, dt = found[0]
-    others = sorted({other for _, other in found} - {dt})
-    if others and path:
-        warnings.warn(
-            GraphpoolWarning(f"children have different time steps: {dt} s and {others}; the graph takes {dt} s"),
-            stacklevel=5,
-        )
-    return dt
 
 
 def _fail_on_difference(first: Graph, second: Graph) -> None:

@@ -151,7 +151,11 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
 
     # --- NumPy's protocols -----------------------------------------------------------------------------------------
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from graphpool.trace.rasters import rasters_in
         from graphpool.trace.ufuncs import apply_ufunc
+
+        if rasters_in((*inputs, *kwargs.get("out", ()))):
+            return NotImplemented
 
         return apply_ufunc(self.recorder, ufunc, method, inputs, kwargs)
 
@@ -159,7 +163,10 @@ class Tracer(np.lib.mixins.NDArrayOperatorsMixin):
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         from graphpool.trace.functions import apply_function
+        from graphpool.trace.rasters import Raster
 
+        if Raster in types:
+            return NotImplemented
         return apply_function(self.recorder, function, args, kwargs)
 
     def __graphpool_apply__(self, op: str, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:

@@ -347,6 +347,8 @@ def test_record_does_nothing_in_numpy():
 class Hooks:
     """Writes down what it is asked."""
 
+    timeline = None
+
     def __init__(self):
         self.said = []
 

@@ -25,6 +25,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from graphpool.errors import ModuleError, format_error
+from graphpool.nn.evolving import current_timeline
 from graphpool.nn.modules.registry import Registry
 from graphpool.nn.stepping import input_names, refuse_in_step, wrap_step
 from graphpool.parameters import (
@@ -116,6 +117,11 @@ class Module(Registry):
             )
         return {name: self.shape[:1] for name in names}
 
+    @property
+    def evolves_itself(self) -> bool:
+        """Whether the module has an ``evolve`` of its own, which then counts rather than its ``step``."""
+        return type(self).evolve is not Module.evolve
+
     # --- running --------------------------------------------------------------------------------------------
     def step(self, *args: Any, **kwargs: Any) -> Any:
         """Run one time step of one sample; subclasses define it.
@@ -146,6 +152,9 @@ class Module(Registry):
             InputError: the input does not fit.
             StateError: the batch of the input is not that of the state.
         """
+        timeline = current_timeline()
+        if timeline is not None:
+            return timeline.run_steps(self, input_data, record)
         refuse_in_step("the module", self.full_name, "inside a step, children are stepped: self.child.step(x)")
         if type(self).step is Module.step:
             self.step()
@@ -186,6 +195,19 @@ class Module(Registry):
         hooks = active_trace.get()
         if hooks is not None:
             hooks.record(self, name, value)
+
+    def _wrap_recorded_state(self, recorded: dict[str, Any], clock: Any) -> dict[str, Any]:
+        """The record of this module, run by a clock: what is best shown so becomes time series. By default nothing.
+
+        Args:
+            recorded: nested dict of arrays ``(1, T, *shape)``.
+            clock: a :class:`~graphpool.timeseries.clock.Clock` whose step 0 is the first of the record.
+        """
+        wrapped = dict(recorded)
+        for name, child in self.modules().items():
+            if isinstance(wrapped.get(name), dict):
+                wrapped[name] = child._wrap_recorded_state(wrapped[name], clock)
+        return wrapped
 
     # --- reading --------------------------------------------------------------------------------------------
     def parameters(self, family: str | Collection[str] | None = None) -> dict[str, Any]:

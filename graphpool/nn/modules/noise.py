@@ -60,7 +60,9 @@ class Noise(Module):
         hooks, common = active_trace.get(), common_seed.get()
         seed = self.seed if common is None else common
         if hooks is not None:
-            return hooks.noise(self.count, make_key(seed, hooks.path(self)), self.shape)
+            # Run eagerly, a network of timed modules runs its modules one by one: each draws as it does alone.
+            path = hooks.path(self, in_run=common is None)
+            return hooks.noise(self.count, make_key(seed, path), self.shape)
         attrs = {"key": make_key(seed, _path_below(stepping_root(), self)), "shape": self.shape, "dtype": np.float64}
         with np.errstate(over="ignore"):  # words of 32 bit wrap
             return evaluate("noise", np, [np.asarray(self.count), np.zeros((), np.int64)], (0, 0), attrs)

@@ -8,6 +8,7 @@ from typing import Any, Self
 from graphpool.errors import ModuleError, format_error
 from graphpool.nested import flatten, nest
 from graphpool.nn.modules.module import Module
+from graphpool.nn.stepping import refuse_in_step
 from graphpool.parameters import Parameter, RegisteredAttribute, Shape, SimulationParameter, State
 
 
@@ -40,6 +41,7 @@ class RuntimeModule(Module):
         size_out = output.type.shape[-1] if output.type.shape else 1
         super().__init__((*port.type.shape, size_out), port.kind == "event", output.kind == "event")
         self._runtime = runtime
+        self._clock_out = output.clock
         if runtime.dt is not None:
             self.dt = SimulationParameter(runtime.dt)
 
@@ -47,6 +49,11 @@ class RuntimeModule(Module):
     def runtime(self) -> Any:
         """The runtime."""
         return self._runtime
+
+    @property
+    def rows_a_step(self) -> int:
+        """How many rows the output that counts has in each step."""
+        return int(self._clock_out)
 
     @property
     def class_name(self) -> str:
@@ -60,6 +67,7 @@ class RuntimeModule(Module):
 
     def evolve(self, input_data: Any, record: bool = False) -> tuple[Any, Any, Any]:
         """Run a whole evolution; see :meth:`graphpool.runtimes.base.Runtime.__call__`."""
+        refuse_in_step("a compiled runtime", self.full_name, "compile the network with the module itself in it")
         result: tuple[Any, Any, Any] = self._runtime(input_data, record=record)
         return result
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphpool.errors import ClockError, ModuleError, SeriesTypeError, TimeSeriesError, format_error
+from graphpool.nn.evolving import current_timeline
 from graphpool.nn.modules.timekeeper import Timekeeper
 from graphpool.parameters import Shape, is_integer
 from graphpool.timeseries import TimeSeries, TSContinuous, TSEvent
@@ -60,6 +61,9 @@ class SeriesPorts(Timekeeper):
         Raises:
             ClockError: see :meth:`evolve`.
         """
+        timeline = current_timeline()
+        if timeline is not None:
+            return timeline.steps  # type: ignore[no-any-return]
         if num_timesteps is not None:
             if not is_integer(num_timesteps) or num_timesteps < 0:
                 raise self._span_refused(f"num_timesteps={num_timesteps!r}", "a whole number, 0 or more")
@@ -152,6 +156,9 @@ class SeriesPorts(Timekeeper):
         Raises:
             ClockError, SeriesTypeError, TimeSeriesError: as :meth:`evolve`.
         """
+        timeline = current_timeline()
+        if timeline is not None:
+            return timeline.prepare(self, ts_input, duration, num_timesteps)
         series, rows = self._read_input(ts_input)
         if num_timesteps is None and duration is None:
             num_timesteps = rows
@@ -169,7 +176,7 @@ class SeriesPorts(Timekeeper):
         """
         if not isinstance(series, self.input_type):
             shown = series._label if isinstance(series, TimeSeries) else type(series).__name__
-            what = f"the input from t={self.t} s on is {shown}, the module takes {self.input_type.__name__}"
+            what = f"the input from t={self._now} s on is {shown}, the module takes {self.input_type.__name__}"
             hint = {
                 TSEvent: "spiking_input=True marks a module that takes events; ts.raster(dt) gives an array",
                 TSContinuous: "TSEvent.from_raster(samples, dt) makes events",
@@ -177,7 +184,7 @@ class SeriesPorts(Timekeeper):
             raise SeriesTypeError(format_error(what, where=self.full_name, hint=hint))
         channels = series.num_channels
         if self.size_in not in (None, channels) and (self.spiking_input or channels != 1):
-            what = f"{series._label} has {channels} channels at t={self.t} s, the module takes {self.size_in}"
+            what = f"{series._label} has {channels} channels at t={self._now} s, the module takes {self.size_in}"
             hint = "num_channels= says that the others are silent" if self.spiking_input else ""
             raise TimeSeriesError(format_error(what, where=self.full_name, hint=hint))
         if steps and not series.periodic:
@@ -195,6 +202,9 @@ class SeriesPorts(Timekeeper):
 
     def _raster(self, series: Any, steps: int) -> Array:
         """The input of the next steps, one row a step; may be a view of the samples, and is only read."""
+        timeline = current_timeline()
+        if timeline is not None:
+            return timeline.read_raster(self, series)  # type: ignore[no-any-return]
         self._check_input(series, steps)
         if isinstance(series, TSEvent):
             return series._raster(self._clock, self._timestep, steps, self._add_events)
@@ -218,15 +228,23 @@ class SeriesPorts(Timekeeper):
             ModuleError: another shape.
             TimeSeriesError: values that cannot be numbers of events.
         """
+        name = "Output events" if self.spiking_output else "Output samples"
+        kwargs = {"name": f"{name} {self.name!r}" if self.name else name} | kwargs
+        timeline = current_timeline()
+        if timeline is not None:
+            return timeline.make(self, output, kwargs)
         array = np.asarray(output)
         if array.ndim == 3 and array.shape[0] == 1:
             array = array[0]
         if array.ndim not in (1, 2):
             what, hint = f"an output of shape {array.shape}", "a series takes (T, N), (1, T, N) or (T,)"
             raise ModuleError(format_error(what, where=self.full_name, hint=hint))
-        name = "Output events" if self.spiking_output else "Output samples"
-        kwargs = {"name": f"{name} {self.name!r}" if self.name else name} | kwargs
         return self._made(self.output_type, array, **kwargs)
+
+    def _times_of(self, steps: Any) -> Any:
+        """The times of traced steps, counted from t = 0 on, as :class:`~graphpool.timeseries.clock.Clock` has them."""
+        rate = self._clock._rate
+        return steps * self.dt if rate is None else steps / rate
 
     def _made(self, kind: type[TSContinuous] | type[TSEvent], array: Array, **kwargs: Any) -> Any:
         """A series of rows at ``dt``, from now on."""

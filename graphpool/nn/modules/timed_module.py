@@ -25,14 +25,14 @@ from typing import Any
 import numpy as np
 
 from graphpool.errors import ClockError, ModuleError, format_error
-from graphpool.nn.evolving import wrap_evolve
+from graphpool.nn.evolving import current_timeline, wrap_evolve
 from graphpool.nn.modules.module import Module
 from graphpool.nn.modules.runtime_module import RuntimeModule
 from graphpool.nn.modules.series_ports import SeriesPorts
 from graphpool.nn.stepping import refuse_in_step
 from graphpool.parameters import SimulationParameter, unwrap
 from graphpool.timeseries import TimeSeries
-from graphpool.timeseries.clock import SAME, read_dt
+from graphpool.timeseries.clock import SAME, Clock, read_dt
 
 
 class TimedModule(SeriesPorts):
@@ -85,7 +85,8 @@ class TimedModule(SeriesPorts):
             num_timesteps: for how many steps; goes before ``duration``, and both before the length of the input, which
                 is its end less the present time or, where it is periodic, one period.
             kwargs_timeseries: attributes of the output series, for example ``{"name": "membrane"}``.
-            record: also return recorded values, as raw arrays.
+            record: also return recorded values: arrays ``(1, T, *shape)``; what the modules of a timed
+                :class:`~graphpool.nn.combinators.Sequential` return, ``<name>_output``, is series.
 
         Returns:
             The output series, the new state as a nested dict, and the record as a nested dict. State and clock move on.
@@ -103,6 +104,9 @@ class TimedModule(SeriesPorts):
         self, run: Callable[..., tuple[Any, Any, Any]], ts_input: Any, duration: Any, num_timesteps: Any
     ) -> tuple[Any, Any, Any]:
         """Settle the span, run it, and move the clocks; nothing has changed where something fails."""
+        timeline = current_timeline()
+        if timeline is not None:
+            return timeline.run_timed(self, run, ts_input, duration, num_timesteps)
         refuse_in_step("the module", self.full_name, "inside a step, children are stepped: self.child.step(x)")
         settled = self._running  # of this very module: super().evolve(...) in an evolve
         series, steps = self._settle(ts_input, duration, num_timesteps)
@@ -207,9 +211,15 @@ class TimedModuleWrapper(TimedModule):
         steps = self._determine_timesteps(ts_input, duration, num_timesteps)
         raster = self._raster(ts_input, steps)
         if not self._only_reads:
-            raster = np.array(raster)
+            raster = raster.copy()
         output, state, recorded = self._module.evolve(raster, record)
-        series = self._gen_timeseries(self._rows_of(output, steps), **(kwargs_timeseries or {}))
+        rows, given = self._rows_of(output, steps), dict(kwargs_timeseries or {})
+        if isinstance(self._module, RuntimeModule) and self._module.rows_a_step > 1:
+            given = {"dt": self.dt / self._module.rows_a_step} | given
+            rows = rows.reshape(-1, rows.shape[-1])
+        series = self._gen_timeseries(rows, **given)
+        if recorded and current_timeline() is None:
+            recorded = self._module._wrap_recorded_state(recorded, Clock(self.dt, self.t))
         return series, {"_module": state}, recorded
 
     @property
@@ -225,6 +235,9 @@ class TimedModuleWrapper(TimedModule):
                 what = f"output_num={self._output_num} of {len(found)} outputs"
                 raise ModuleError(format_error(what, where=self._module.full_name))
             output = found[self._output_num]
+        timeline = current_timeline()
+        if timeline is not None:
+            return timeline.rows_of(output)
         array = np.asarray(output)
         if array.ndim > 1 and array.shape[:2] == (1, steps):
             array = array[0]

@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from graphpool.errors import ClockError, format_error
+from graphpool.nn.evolving import current_timeline
 from graphpool.nn.modules.module import OUTSIDE_HINT, Module
 from graphpool.nn.stepping import refuse_in_step
 from graphpool.parameters import Shape, SimulationParameter, unwrap
 from graphpool.timeseries.clock import Clock, read_dt, read_time, sub_steps
+
+TIME_HINT = "time_base, raster, n = self._prepare_input(ts_input, duration, num_timesteps): time_base is a stream"
 
 
 class Timekeeper(Module):
@@ -42,14 +45,22 @@ class Timekeeper(Module):
         return Clock(self.dt)
 
     @property
+    def _now(self) -> float:
+        return self._clock.time(self._timestep)
+
+    @property
     def t(self) -> float:
         """The present time in seconds. Assigning it moves this module and its children to the step of that time.
 
         Raises:
             TimeSeriesError: it is assigned no finite number.
             ClockError: it is assigned while the module evolves.
+            TraceError: it is read in an ``evolve`` that is traced.
         """
-        return self._clock.time(self._timestep)
+        timeline = current_timeline()
+        if timeline is not None:
+            timeline.refuse("self.t is read in evolve, where it is the time before the run", TIME_HINT)
+        return self._now
 
     @t.setter
     def t(self, time: float) -> None:
