@@ -195,6 +195,20 @@ def test_records_are_raw_arrays(target: str | None) -> None:
     assert timed(np.ones((5, 4)))[2] == {}
 
 
+def test_the_outputs_of_a_chain_are_recorded_as_series() -> None:
+    inner = Sequential(Linear((3, 4), weight=np.ones((3, 4))), Rate(4, tau=16 * DT, dt=DT))
+    timed = Sequential(inner, Exact()).timed(dt=DT)
+    timed(np.ones((2, 3)))
+    output, _, recorded = timed(np.ones((5, 3)), record=True)
+    assert list(recorded) == ["0_Sequential_output", "1_Exact_output", "0_Sequential", "1_Exact"]
+    events, currents = recorded["1_Exact_output"], recorded["0_Sequential"]["0_Linear_output"]
+    assert isinstance(events, TSEvent) and isinstance(currents, TSContinuous)
+    np.testing.assert_array_equal(events.times, output.times)
+    np.testing.assert_array_equal(currents.samples, np.full((5, 4), 3.0))
+    assert (currents.t_start, currents.t_stop, currents.name) == (2 * DT, 7 * DT, "0_Linear_output")
+    assert recorded["1_Exact"]["v"].shape == (1, 5, 4), "states stay arrays"
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
 def test_copies_live_apart(target: str, duplicate: Any) -> None:

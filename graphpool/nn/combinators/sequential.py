@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from graphpool.errors import ModuleError, format_error
 from graphpool.nn.modules.module import Module
 from graphpool.nn.modules.timekeeper import Timekeeper
 from graphpool.parameters import Shape, is_integer
+from graphpool.timeseries import TSContinuous, TSEvent
 
 
 class Sequential(Module):
     """A chain of modules: each takes the output of the one before it.
 
-    The children are the chain. They are named ``0_Linear``, ``1_Rate``, ...; records: ``<name>_output`` of
-    each. Children are reached by attribute, by position or by name: ``seq[0]``, ``seq[-1]``,
-    ``seq["0_Linear"]``; a slice is a chain of the same children.
+    The children are the chain. They are named ``0_Linear``, ``1_Rate``, ...; records: ``<name>_output`` of each, which
+    is a time series where the chain is timed. Children are reached by attribute, by position or by name: ``seq[0]``,
+    ``seq[-1]``, ``seq["0_Linear"]``; a slice is a chain of the same children.
 
     Args:
         *modules: the modules; the first may be a dict of named ones instead. The others are named by their
@@ -88,6 +91,17 @@ class Sequential(Module):
             x = module.step(x)
             self.record(f"{name}_output", x)
         return x
+
+    def _wrap_recorded_state(self, recorded: dict[str, Any], clock: Any) -> dict[str, Any]:
+        """The record, in which what each module of the chain returned is a time series."""
+        wrapped = super()._wrap_recorded_state(recorded, clock)
+        for child, module in self.modules().items():
+            name = f"{child}_output"
+            array = wrapped.get(name)
+            if array is not None and np.ndim(array) == 3:
+                make = TSEvent.from_raster if module.spiking_output else TSContinuous.from_clocked
+                wrapped[name] = make(array[0], dt=clock.dt, t_start=clock.origin, name=name)
+        return wrapped
 
     # --- the chain ------------------------------------------------------------------------------------------
     def append(self, mod: Any, name: str | None = None) -> None:
