@@ -381,6 +381,29 @@ def test_a_module_that_overrides_evolve_runs_as_it_stands(compiled: list[Any]) -
     assert compiled == []
 
 
+def test_an_evolve_of_ones_own_takes_batches() -> None:
+    class Batched(Raster):
+        def evolve(self, input_data: Any, record: bool = False) -> Any:
+            data, (v,) = self._auto_batch(input_data, (self.v,))
+            out = np.empty_like(data)
+            for t in range(data.shape[1]):
+                v = v + self.gain * data[:, t]
+                out[:, t] = v
+            self.v = v[0]
+            return out, {"v": v}, {}
+
+    x = np.stack([signal(5, 2), -signal(5, 2)])
+    np.testing.assert_array_equal(Batched(2)(x)[0], 2 * np.cumsum(x, axis=1))
+    assert Batched(2)(x[0, :, 0])[0].shape == (1, 5, 2), "one channel drives both"
+    batched = Batched(2)
+    assert batched._auto_batch(x, (np.ones((2, 3)), 1.0), [(3,), ()])[1][0].shape == (2, 3)
+    for wrong in (np.zeros((5, 3)), np.zeros((1, 5, 2, 2))):
+        with pytest.raises(InputError, match="Batched"):
+            batched(wrong)
+    with pytest.raises(StateError, match=r"shape \(3, 2\) for 2 samples of shape \(2,\)"):
+        batched._auto_batch(x, (np.ones((3, 2)),), [(2,)])
+
+
 def test_a_loop_over_rows_does_not_compile() -> None:
     with pytest.raises(TraceError, match=r"(?s)Raster: a loop over the time steps.*in enumerate.*step\(self, x\)"):
         graphpool.compile(Raster(2))

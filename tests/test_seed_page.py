@@ -147,3 +147,26 @@ def test_the_script_runs_from_the_shell(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert normal(PRINTED["14"]) in normal(done.stdout)
     assert sorted(entry.name for entry in (tmp_path / "pictures").iterdir()) == [f"figure{n}.png" for n in range(1, 7)]
+
+
+@pytest.mark.parametrize("name", ["ffwd_tmod_net", "ffwd_tmod_net2"])
+def test_the_page_s_networks_as_files_that_onnxruntime_runs(page: Any, name: str, tmp_path: Path) -> None:
+    import onnxruntime
+
+    namespace, ts_input = page[0], page[0]["ts_input"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net = namespace[name]((3, 5, 7, 1), dt=1)
+    rng = np.random.default_rng(0)
+    net.set_attributes({key: rng.normal(size=w.shape) for key, w in net.parameters("weights").items() if np.ndim(w)})
+    run = graphpool.compile(net, "onnx")
+    run.save(tmp_path / "net.onnx")
+    expected, _, _ = net(ts_input)
+    found, _, _ = run.timed()(ts_input)
+    assert (found.t_start, found.t_stop) == (expected.t_start, expected.t_stop) == (0.0, 1000.0)
+    np.testing.assert_allclose(found.samples, expected.samples, rtol=1e-3, atol=1e-3)
+    session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"))
+    states = {one.name: np.zeros((1, *one.shape[1:]), np.float32) for one in session.get_inputs()[1:]}
+    assert len(states) == 2 and all(name.startswith("state.neurons") for name in states)
+    (alone,) = session.run(["output"], {"input": ts_input.samples[None].astype(np.float32), **states})
+    np.testing.assert_array_equal(alone[0], found.samples)

@@ -138,12 +138,24 @@ class EvolveTrace(StepTrace):
         if not isinstance(item, Raster):
             what = f"{module.full_name} is called on {type(item).__name__}, which is no raster of this network"
             self.refuse(what, "what is the same at each time step is a Parameter")
-        row: Any = item.row[None] if item.ndim == 1 else item.row  # a vector is one channel over time
-        if row.shape == (1,) and len(shape) == 1:
-            row = row if row.shape == shape else np.broadcast_to(row, shape)
+        row = self._fitted(item, shape)
         if row.shape != shape:
             self.refuse(f"{module.full_name} takes rows of the shape {shape}, given are rows of {row.shape}")
         return row
+
+    @staticmethod
+    def _fitted(raster: Raster, shape: Shape) -> Any:
+        """The row of a raster: a vector is one channel over time, and one channel drives all of a module's inputs."""
+        row: Any = raster.row[None] if raster.ndim == 1 else raster.row
+        is_spread = row.shape == (1,) and len(shape) == 1 and row.shape != shape
+        return np.broadcast_to(row, shape) if is_spread else row
+
+    def with_batch(self, data: Any, size_in: int | None) -> Raster:
+        """A raster as ``(1, T, N)``."""
+        if not isinstance(data, Raster):
+            self.refuse(f"{type(data).__name__} is no raster of this network", "give the input of evolve")
+        shape = data.row.shape if size_in is None else (size_in,)
+        return Raster(Tracer.of(self._recorder, self._fitted(data, shape).value, False), 2)
 
     def _over_time(self, value: Value, leading: int = 2) -> Raster:
         return Raster(Tracer.of(self._recorder, value, False), leading)

@@ -113,7 +113,9 @@ class Series:
         return Tracer.of(self.recorder, stacked.value, False)
 
     def part(self, number: int, count: int) -> Series:
-        """What it is within one of so many parts of the step."""
+        """What it is within one of so many parts of the step; the series itself where there is one."""
+        if count == 1:
+            return self
         start, stop = Fraction(number, count), Fraction(number + 1, count)
         inside = [Entry((one.place - start) * count, one.row) for one in self.entries if start <= one.place < stop]
         if not self.is_event and not (inside and inside[0].place == 0):

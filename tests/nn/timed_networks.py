@@ -122,6 +122,19 @@ class Both(TimedModule):
         return self.chosen(rates - ts_input)
 
 
+class Noisy(TimedModule):
+    """Noise in a child of sub-steps, and in a low-level module."""
+
+    def __init__(self, dt: float = DT) -> None:
+        super().__init__(dt, shape=3)
+        self.first = Rate(3, tau=16 * dt, dt=dt / 2, noise_std=0.5, seed=1).timed()
+        self.second = Sequential(Rate(3, tau=16 * dt, dt=dt, noise_std=0.5, seed=2))
+
+    def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+        _, raster, _ = self._prepare_input(self.first(ts_input)[0], duration, num_timesteps)
+        return self._gen_timeseries(self.second(raster)[0]), {}, {}
+
+
 class TwoOutputs(Module):
     """A step with two outputs."""
 
@@ -182,7 +195,8 @@ class Scaled(Module):
         self.sums = Accumulate(2, DT)
 
     def evolve(self, input_data: Any, record: bool = False) -> Any:
-        x = np.maximum(input_data, 0) @ self.weight
+        x, _ = self._auto_batch(input_data)
+        x = np.maximum(x, 0) @ self.weight
         x -= x.mean(axis=-1, keepdims=True)
         output, state, _ = self.sums(x)
         return output, {"sums": state}, {}
@@ -200,8 +214,8 @@ def events() -> TSEvent:
     return TSEvent.from_raster(np.random.default_rng(4).poisson(0.7, size=(24, 3)), DT, name="events")
 
 
-def chain(**kwargs: Any) -> Any:
-    return Sequential(Linear((3, 4), weight=weights((3, 4))), Rate(4, tau=16 * DT, dt=DT, **kwargs))
+def chain() -> Any:
+    return Sequential(Linear((3, 4), weight=weights((3, 4))), Rate(4, tau=16 * DT, dt=DT))
 
 
 NETWORKS: dict[str, Any] = {
@@ -215,7 +229,7 @@ NETWORKS: dict[str, Any] = {
     "signals and events": (Both, signal),
     "nested": (Nested, signal),
     "wrapper": (lambda: chain().timed(), signal),
-    "noise": (lambda: chain(noise_std=0.5, seed=3).timed(), signal),
+    "noise": (Noisy, signal),
     "louder": (lambda: Louder((3, 5, 7, 1), DT), signal),
     "wrapped rasters": (lambda: Scaled().timed(dt=DT), signal),
 }

@@ -24,7 +24,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from graphpool.errors import ModuleError, format_error
+from graphpool.nn.batching import auto_batch
 from graphpool.nn.evolving import current_timeline
 from graphpool.nn.modules.registry import Registry
 from graphpool.nn.stepping import input_names, refuse_in_step, wrap_step
@@ -195,6 +198,31 @@ class Module(Registry):
         hooks = active_trace.get()
         if hooks is not None:
             hooks.record(self, name, value)
+
+    def _auto_batch(
+        self, data: Any, states: Sequence[Any] = (), target_shapes: Sequence[Shape] | None = None
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """The input of an ``evolve`` of one's own with a batch axis, and states with as many samples.
+
+        Args:
+            data: ``(T,)``, ``(T, N)`` or ``(B, T, N)``; one channel becomes ``size_in`` of them.
+            states: of one sample, ``shape``, or of each, ``(B, *shape)``.
+            target_shapes: of one sample of each state; by default those that the states of the module have.
+
+        Returns:
+            New float64 arrays ``(B, T, N)`` and ``(B, *shape)``.
+
+        Raises:
+            InputError: the input has other axes, or another number of channels.
+            StateError: a state has another number of samples, or another shape.
+        """
+        timeline = current_timeline()
+        if timeline is not None and not states:
+            return timeline.with_batch(data, self.size_in), ()
+        if target_shapes is None:
+            own = {id(item.value): item.shape for item in self._registry.values() if isinstance(item, State)}
+            target_shapes = [own.get(id(state)) or np.shape(state) for state in states]
+        return auto_batch(data, states, target_shapes, self.size_in, self.full_name)
 
     def _wrap_recorded_state(self, recorded: dict[str, Any], clock: Any) -> dict[str, Any]:
         """The record of this module, run by a clock: what is best shown so becomes time series. By default nothing.

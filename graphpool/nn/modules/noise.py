@@ -2,7 +2,9 @@
 
 What :meth:`Noise.step` returns depends on the seed, the dotted path of the module in its network, the number of the
 sample and the number of the draw, and on nothing else: a run is reproducible, chunks equal the whole, row b of a batch
-equals a single run with ``sample=b``, and all runtimes agree. :mod:`graphpool.ops.noise` has the equations.
+equals a single run with ``sample=b``, and all runtimes agree. In a network of timed modules, each module without a
+clock counts as a network of its own, unless ``compile(seed=...)`` gives all of them one seed.
+:mod:`graphpool.ops.noise` has the equations.
 """
 
 from __future__ import annotations
