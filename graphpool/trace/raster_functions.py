@@ -32,8 +32,8 @@ JOINING = frozenset({np.concatenate, np.stack})
 def apply_ufunc(raster: Raster, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What ``Raster.__array_ufunc__`` does."""
     if method != "__call__":
-        if method not in ("reduce", "accumulate") or rasters_in(inputs) != [inputs[0]] or "out" in kwargs:
-            raster.fail(f"np.{ufunc.__name__}.{method} of a raster", STEP_HINT)
+        if method not in ("reduce", "accumulate") or not isinstance(inputs[0], Raster) or "out" in kwargs:
+            raster.fail(f"np.{ufunc.__name__}.{method} of a raster")
         axis = row_axis(inputs[0], kwargs.pop("axis", 0), inputs[0].ndim)
         return Raster(getattr(ufunc, method)(inputs[0].row, axis=axis, **kwargs), inputs[0].leading)
     if ufunc is np.matmul:
@@ -42,27 +42,22 @@ def apply_ufunc(raster: Raster, ufunc: np.ufunc, method: str, inputs: tuple[Any,
         raster.fail(f"np.{ufunc.__name__} of a raster")
     targets = kwargs.pop("out", ())
     where = [kwargs.pop("where")] if "where" in kwargs else []
-    leading, rows = aligned(raster.recorder, [*inputs, *where, *(one for one in targets if one is not None)])
+    given = [one for one in targets if one is not None]
+    if len(rasters_in(given)) != len(given):
+        raster.fail("a raster is written into an array that knows no time", "make it with np.zeros_like(raster)")
+    leading, rows = aligned(raster.recorder, [*inputs, *where, *given])
+    if any(target.leading < leading for target in given):
+        raster.fail("a raster with a batch axis is written into one without", "take it off: x[0]")
     if where:
         kwargs["where"] = rows[len(inputs)]
     if targets:
-        _check_targets(raster, targets, leading)
         kwargs["out"] = tuple(None if one is None else one.row for one in targets)
     results = ufunc(*rows[: len(inputs)], **kwargs)
     several = isinstance(results, tuple)
     made = [Raster(one, leading) for one in (results if several else (results,))]
-    made = [
-        target if target is not None else one for one, target in zip(made, targets or (None,) * len(made), strict=True)
-    ]
+    written = targets or (None,) * len(made)
+    made = [one if target is None else target for one, target in zip(made, written, strict=True)]
     return tuple(made) if several else made[0]
-
-
-def _check_targets(raster: Raster, targets: Sequence[Any], leading: int) -> None:
-    for target in targets:
-        if target is not None and not isinstance(target, Raster):
-            raster.fail("a raster is written into an array that knows no time", "make it with np.zeros_like(raster)")
-        if target is not None and target.leading < leading:
-            raster.fail("a raster with a batch axis is written into one without", "take it off: x[0]")
 
 
 def _matmul(raster: Raster, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -98,6 +93,8 @@ def apply_function(raster: Raster, function: Callable[..., Any], args: tuple[Any
         return Raster(_called(raster, function, rows[: len(args)], given), leading)
     if function in JOINING:
         return _join(raster, function, *args, **kwargs)
+    if function is np.hstack:
+        return _join(raster, np.concatenate, args[0], min(raster.ndim - 1, 1), **kwargs)
     if function in ALONG or function is np.expand_dims:
         return _along(raster, function, args, kwargs)
     raster.fail(f"np.{function.__name__} of a raster")
