@@ -113,6 +113,7 @@ def _read_entry(recorder: Recorder, entry: Any) -> list[tuple[Any, int | None]]:
         entry = np.asarray(entry, dtype=np.int64 if not entry else None)
     if not _is_array(entry):
         return [(entry, None)]
+    entry = entry if isinstance(entry, Tracer) else recorder.plain(entry)
     if isinstance(entry, np.ndarray) and entry.dtype == BOOL and entry.ndim:
         return list(zip(entry.nonzero(), entry.shape, strict=True))
     if entry.dtype == BOOL:

@@ -79,7 +79,7 @@ def promoted(recorder: Recorder, items: Sequence[Any], weak: bool = False) -> li
     def described(item: Any) -> Any:
         if isinstance(item, Tracer):
             return item.dtype
-        return item if weak and type(item) in (int, float) else np.asarray(item).dtype
+        return item if weak and type(item) in (int, float) else recorder.plain(item).dtype
 
     dtype = np.result_type(*[described(item) for item in items])
     return [recorder.cast(operand_value(recorder, item, dtype), dtype) for item in items]

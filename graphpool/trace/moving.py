@@ -119,7 +119,7 @@ def _take(recorder: Recorder, a: Any, indices: Any, axis: Any = None, out: Any =
     place = (read_axes(recorder, 0 if axis is None else axis, tracer.ndim) or (0,))[0] % max(tracer.ndim, 1)
     if not tracer.ndim:
         tracer = tracer[None]
-    index = indices if isinstance(indices, Tracer) else np.asarray(indices)
+    index = indices if isinstance(indices, Tracer) else recorder.plain(indices)
     if mode not in ("raise", "clip", "wrap"):
         recorder.fail(f"np.take with mode={mode!r}", hint="'raise', 'clip' or 'wrap'")
     if mode == "clip":
@@ -133,7 +133,7 @@ def _take(recorder: Recorder, a: Any, indices: Any, axis: Any = None, out: Any =
 
 def _along_axis(recorder: Recorder, array: Tracer, indices: Any, axis: Any) -> tuple[Any, ...]:
     """The index whose arrays count the other axes."""
-    index = indices if isinstance(indices, Tracer) else np.asarray(indices)
+    index = indices if isinstance(indices, Tracer) else recorder.plain(indices)
     if index.ndim != array.ndim:
         recorder.fail(f"indices of {index.ndim} axes for an array of {array.ndim}", hint="give them the same axes")
     (place,) = read_axes(recorder, axis, array.ndim)

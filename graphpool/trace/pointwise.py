@@ -53,8 +53,8 @@ def _nan_to_num(
 @lowers(np.isclose)
 def _isclose(recorder: Recorder, a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     """As NumPy defines it: the tolerance is relative to b."""
-    x = a if isinstance(a, (Tracer, int, float)) else np.asarray(a)
-    y = b if isinstance(b, (Tracer, int, float)) else np.asarray(b)
+    x = a if isinstance(a, (Tracer, int, float)) else recorder.plain(a)
+    y = b if isinstance(b, (Tracer, int, float)) else recorder.plain(b)
     y = float(y) if isinstance(y, (int, float)) else y.astype(np.result_type(y.dtype, 1.0))
     near = np.less_equal(abs(x - y), atol + rtol * abs(y)) & np.isfinite(y)
     close = near | np.equal(x, y)

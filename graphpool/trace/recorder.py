@@ -13,7 +13,7 @@ import numpy as np
 
 from graphpool.errors import TraceError, TypeRuleError, format_error
 from graphpool.graph import LEAF_OPS, Attributes, GraphBuilder, Origin, TensorType, Value
-from graphpool.graph.types import DType
+from graphpool.graph.types import Array, DType
 from graphpool.ops import infer_type
 from graphpool.trace.source import calling_origin
 
@@ -25,6 +25,7 @@ REFUSED_KINDS = {
     "M": "a datetime",
     "m": "a timedelta",
 }
+OWN_OPERATORS = "np.matrix and masked arrays mean other operators: make it np.asarray(...), with @ or np.where(mask, a, b)"
 
 
 class Recorder:
@@ -115,9 +116,15 @@ class Recorder:
         except TypeRuleError as error:
             self.fail(f"{op}: {error}", operands=args, kind=TypeRuleError, origin=origin, cause=error)
 
+    def plain(self, item: Any, dtype: DType | None = None) -> Array:
+        """An operand that is not traced as an array; of what derives from arrays, only one in a file means the same."""
+        if isinstance(item, np.ndarray) and type(item) not in (np.ndarray, np.memmap):
+            self.fail(f"a {type(item).__name__} of shape {item.shape} cannot be part of a graph", hint=OWN_OPERATORS)
+        return np.asarray(item, dtype=dtype)
+
     def constant(self, item: Any, dtype: DType | None = None) -> Value:
         """Add a constant; Python numbers take ``dtype``."""
-        array = np.asarray(item, dtype=dtype)
+        array = self.plain(item, dtype)
         if array.dtype.kind in REFUSED_KINDS:
             kind = REFUSED_KINDS[array.dtype.kind]
             self.fail(f"{kind} array cannot be part of a graph: {array!r}", hint="use numbers or bools")

@@ -133,7 +133,7 @@ def _digitize(recorder: Recorder, x: Any, bins: Any, right: bool = False) -> Any
     """Whether the edges rise or fall must be known."""
     if isinstance(bins, Tracer):
         recorder.fail("np.digitize with traced edges", hint="of edges that rise, np.searchsorted(edges, x, 'right')")
-    edges, side = np.asarray(bins), "left" if right else "right"
+    edges, side = recorder.plain(bins), "left" if right else "right"
     steps = np.diff(edges)
     if edges.ndim != 1 or not ((steps >= 0).all() or (steps <= 0).all()):
         recorder.fail("np.digitize with edges that neither rise nor fall", hint="sort them outside of the step")

@@ -100,7 +100,7 @@ def _plain_operand(recorder: Recorder, item: Any) -> Any:
         if isinstance(item, complex):
             recorder.fail(f"a complex number cannot be part of a graph: {item!r}", hint="use real numbers")
         return item
-    return np.asarray(item)
+    return recorder.plain(item)
 
 
 def _as_dtype(recorder: Recorder, ufunc: np.ufunc, item: Any, dtype: DType) -> Any:

@@ -170,6 +170,38 @@ def out_is_a_scalar(self, x):
     return total
 
 
+# --- arrays of another kind ------------------------------------------------------------------------------------------
+@trap("a matrix of shape (3, 3) cannot be part of a graph", "np.asarray(...), with @")
+def the_product_with_a_matrix(self, x):
+    return np.eye(3).view(np.matrix) * x  # here
+
+
+@trap("a MaskedArray of shape (3,) cannot be part of a graph", "np.where(mask, a, b)")
+def a_masked_array(self, x):
+    return x + np.ma.masked_array([1.0, 2.0, 3.0], [0, 1, 0])  # here
+
+
+@trap("a MaskedArray of shape (3,)")
+def a_masked_array_as_condition(self, x):
+    return np.where(np.ma.masked_array([True, True, False], [0, 1, 0]), x, 0)  # here
+
+
+@trap("a MaskedArray of shape (3,)")
+def a_masked_array_written(self, x):
+    x[:] = np.ma.masked_array([1.0, 2.0, 3.0], [0, 1, 0])  # here
+    return x
+
+
+@trap("a matrix of shape (1, 2)")
+def a_matrix_as_index(self, x):
+    return x[np.array([[0, 1]]).view(np.matrix)]  # here
+
+
+@trap("a MaskedConstant of shape ()")
+def the_masked_constant(self, x):
+    return x * np.ma.masked  # here
+
+
 # --- attributes ------------------------------------------------------------------------------------------------------
 @trap("self.u is assigned in a step, but it is no State", "State(...)")
 def a_new_attribute(self, x):
@@ -371,3 +403,9 @@ def assert_shows_the_line(text, step):
     for number, line in enumerate(lines, first):
         if line.rstrip().endswith("# here"):
             assert f"tests/trace/test_traps.py:{number}: {line.strip()}" in text
+
+
+def test_an_array_in_a_file_is_an_array(tmp_path):
+    np.save(tmp_path / "table.npy", np.arange(3.0))
+    table = np.load(tmp_path / "table.npy", mmap_mode="r")
+    assert "[0.0, 1.0, 2.0]:f64[3]" in str(graphpool.trace(module_of(lambda self, x: x * table)))
