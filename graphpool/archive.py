@@ -194,18 +194,29 @@ class Archive:
         """
 
         def content(stream: Any, info: zipfile.ZipInfo) -> Array:
-            start = stream.read(min(info.file_size, LARGEST_HEADER))
-            shape, fortran, dtype, offset = self._read_header(key, start)
-            self._check_header(key, shape, dtype, kinds, ndims)
-            if fits is not None and not fits(shape, dtype):
-                raise self.error(f"{key!r} is an array of {dtype} and shape {shape}", hint="its graph says otherwise")
-            declared, held = math.prod(shape) * dtype.itemsize, info.file_size - offset
-            if declared != held:
-                raise self.error(f"{key!r} declares {declared} bytes, shape {shape} of {dtype}, and has {held}")
-            content = _read_rest(stream, start[offset:], declared)
+            start, shape, fortran, dtype = self._declared(key, stream, info, kinds, ndims, fits)
+            content = _read_rest(stream, start, math.prod(shape) * dtype.itemsize)
             return content.view(dtype).reshape(shape, order="F" if fortran else "C")
 
         return self._opened(key, content)
+
+    def check(self, key: str, kinds: str, *ndims: int, fits: Fits | None = None) -> None:
+        """Raise what :meth:`read` would of what an array declares, without its content."""
+        self._opened(key, lambda stream, info: self._declared(key, stream, info, kinds, ndims, fits))
+
+    def _declared(
+        self, key: str, stream: Any, info: zipfile.ZipInfo, kinds: str, ndims: tuple[int, ...], fits: Fits | None
+    ) -> tuple[bytes, tuple[int, ...], bool, np.dtype[Any]]:
+        """The start of the content, the shape, whether it lies column by column, and the dtype."""
+        start = stream.read(min(info.file_size, LARGEST_HEADER))
+        shape, fortran, dtype, offset = self._read_header(key, start)
+        self._check_header(key, shape, dtype, kinds, ndims)
+        if fits is not None and not fits(shape, dtype):
+            raise self.error(f"{key!r} is an array of {dtype} and shape {shape}", hint="its graph says otherwise")
+        declared, held = math.prod(shape) * dtype.itemsize, info.file_size - offset
+        if declared != held:
+            raise self.error(f"{key!r} declares {declared} bytes, shape {shape} of {dtype}, and has {held}")
+        return start[offset:], shape, fortran, dtype
 
     def read_bytes(self, key: str, largest: int) -> bytes:
         """The content of an entry that is no array.

@@ -20,7 +20,7 @@ def parse_graph(text: str, constants: Mapping[str, Any] | Find | None = None) ->
     """Read a graph from its text form: ``parse_graph(str(graph), graph.constants()) == graph``, always.
 
     Sources, at the right margin of a text, are comments: the graph has none. Nothing of the text is executed. A value
-    of more than 2**28 elements is refused.
+    of more than 2**28 elements is refused, and so are initial states that the text fills, of more than 2**24 together.
 
     Args:
         text: what ``str(graph)`` gives, or the like of it by hand.

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 import graphpool
-from graphpool.errors import GraphpoolError, ModelFileError, ParameterError, StateError, TargetError
+from graphpool.errors import GraphError, GraphpoolError, ModelFileError, ParameterError, StateError, TargetError
 from graphpool.graph import GraphBuilder, TensorType
 from graphpool.graph.types import FLOAT64
 from graphpool.nn.combinators import Sequential
-from graphpool.nn.modules import Linear, Rate
+from graphpool.nn.modules import LIF, Linear, Rate
 from graphpool.ops import infer_type
 from tests.runtimes.models import NETS, TARGETS, Leaky, assert_same, make_net, runtime, signal
 
@@ -357,6 +357,15 @@ def test_the_unchanged_contents_are_fine(path: Path, good: dict[str, bytes | Non
     assert graphpool.load(path).artifact.source == with_large()
 
 
+def test_a_file_fills_as_many_states_as_it_holds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphpool.graph.parse.LARGEST_FILL", 19)
+    graph = graphpool.trace(LIF((20, 20)))
+    graph.save(path, parameters=LIF((20, 20)).parameters())
+    assert graphpool.load(path).artifact.source == graph
+    with pytest.raises(GraphError, match="initial states of more than 19 elements"):
+        graphpool.parse_graph(str(graph), graph.constants())
+
+
 @pytest.mark.parametrize("name", ["parameters/1.npy", "state/1.npy", "constants/x.npy", "__init__.py", "../../net.txt"])
 def test_what_the_graph_lacks_is_refused(name: str, path: Path, good: dict[str, bytes | None]) -> None:
     write_zip(path, {**good, name: npy(1.0)})
@@ -469,6 +478,9 @@ HOSTILE_GRAPHS = {
     "an attribute of another kind": (
         'graph g(%x: f64[2]) -> (%1) {\n  %0: f64 = sum [1.0, 2.0]:f64[2] {axes=(-1,), keepdims=("x",)}\n'
         "  %1: f64[2] = add %x, %0\n}", "does not compile|wrong attributes|declared",
+    ),
+    "a fill that the file does not hold": (
+        "graph g() -> (%v) {\n  state %v: f64[268435456] = fill 0.0\n  next %v = %v\n}", "it has no 'state/0'",
     ),
     "a name that is a value and a module": (
         "graph g(%x: f64) -> (%x) {\n  record a = %x\n  record a.b = %x\n}", "'a' is a value and a module at once",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from graphpool.archive import Archive, write_archive
+from graphpool.archive import Archive, Fits, write_archive
 from graphpool.errors import GraphError, ModelFileError, ParameterError, StateError, TargetError, format_error
 from graphpool.graph.builder import Infer
 from graphpool.graph.graph import Graph
@@ -114,13 +114,17 @@ def read_model(path: Any, infer: Infer) -> Model:
 def _read(archive: Archive, infer: Infer) -> Model:
     settings, families = _read_header(archive)
     constants: set[str] = set()
+    batches: set[int] = set()
+
+    def held(place: int, type_: TensorType) -> None:
+        archive.check(f"{STATE}/{place}", NUMBERS, *range(MOST_AXES + 1), fits=_fits(type_, batches))
 
     def find(name: str, type_: TensorType) -> Array:
         constants.add(f"{CONSTANTS}/{name}")
         return _read_array(archive, f"{CONSTANTS}/{name}", type_)
 
     try:
-        graph = parse(archive.read_bytes(TEXT, LARGEST_TEXT).decode(), infer, find)
+        graph = parse(archive.read_bytes(TEXT, LARGEST_TEXT).decode(), infer, find, held)
     except UnicodeDecodeError as error:
         raise archive.error(f"{TEXT!r} is no UTF-8: {error}") from error
     except GraphError as error:
@@ -130,7 +134,6 @@ def _read(archive: Archive, infer: Infer) -> Model:
     extra = sorted(archive.keys - constants - {HEADER, TEXT, *parameters, *states})
     if extra:
         raise archive.error(f"it holds {', '.join(map(repr, extra[:4]))}, which its graph lacks")
-    batches: set[int] = set()
     return Model(
         graph,
         {one.name: _read_array(archive, key, graph.type(one.value)) for key, one in parameters.items()},
@@ -161,7 +164,11 @@ def _read_header(archive: Archive) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _read_array(archive: Archive, key: str, type_: TensorType, batches: set[int] | None = None) -> Array:
-    """An array of a type; where ``batches`` says which sizes there were, one with a batch axis, too."""
+    return archive.read(key, NUMBERS, *range(MOST_AXES + 1), fits=_fits(type_, batches))
+
+
+def _fits(type_: TensorType, batches: set[int] | None = None) -> Fits:
+    """Those of a type; where ``batches`` says which sizes there were, one with a batch axis, too."""
 
     def fits(shape: tuple[int, ...], dtype: DType) -> bool:
         if batches is not None and len(shape) == type_.rank + 1 and shape[0] > 1:
@@ -169,4 +176,4 @@ def _read_array(archive: Archive, key: str, type_: TensorType, batches: set[int]
             return (dtype, shape[1:]) == (type_.dtype, type_.shape) and len(batches) == 1
         return (dtype, shape) == (type_.dtype, type_.shape)
 
-    return archive.read(key, NUMBERS, *range(MOST_AXES + 1), fits=fits)
+    return fits

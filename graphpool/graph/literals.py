@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphpool.graph.scanner import DEEPEST, LARGEST_VALUE, Number, Scanner
+from graphpool.graph.scanner import DEEPEST, Number, Scanner
 from graphpool.graph.text import DIGEST_LENGTH, digest, has_digits
 from graphpool.graph.types import BOOL, DTYPES, FLOAT64, INT64, Array, DType, Literal, TensorType, type_of
 
@@ -84,12 +84,12 @@ class LiteralReader:
             raise self.scan.error(f"more than {DEEPEST} brackets in each other")
         return self.scan.items("[", "]", lambda: self._items(depth - 1))
 
-    def filled(self, type_: TensorType) -> Array:
-        """An array of one number."""
+    def filled(self, type_: TensorType, largest: int) -> Array:
+        """An array of one number; all together have no more elements than the largest may have."""
         number = self.scan.number()
         self._elements += type_.size
-        if self._elements > LARGEST_VALUE:
-            raise self.scan.error(f"initial states of more than {LARGEST_VALUE} elements", number.at)
+        if self._elements > largest:
+            raise self.scan.error(f"initial states of more than {largest} elements", number.at)
         return np.broadcast_to(self._scalar(number, type_.dtype), type_.shape)
 
     def _scalar(self, number: Number, dtype: DType) -> Array:

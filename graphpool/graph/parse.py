@@ -2,11 +2,12 @@
 
 A line is a statement; what follows ``#`` is a comment. The grammar stands in ``docs/files.md``. Text is untrusted:
 nothing of it is executed, and nothing is allocated that it does not hold, but for the initial states that it fills.
+Those are few, or others hold them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +15,20 @@ from graphpool.errors import GraphError, TypeRuleError
 from graphpool.graph.builder import GraphBuilder, Infer
 from graphpool.graph.graph import Graph, Value
 from graphpool.graph.literals import Find, LiteralReader
-from graphpool.graph.scanner import Scanner
+from graphpool.graph.scanner import LARGEST_FILL, LARGEST_VALUE, Scanner
 from graphpool.graph.text import name_text
-from graphpool.graph.types import Literal, type_of
+from graphpool.graph.types import Array, Literal, TensorType, type_of
 
 Key = tuple[str, str]
 """What a text calls a value: whether it is a number, a name or the name of an input; and the number or name."""
 
+Held = Callable[[int, TensorType], None]
+"""Raises where nobody holds the state of that number and type."""
 
-def parse(text: str, infer: Infer, constants: Mapping[str, Any] | Find | None = None) -> Graph:
+
+def parse(
+    text: str, infer: Infer, constants: Mapping[str, Any] | Find | None = None, held: Held | None = None
+) -> Graph:
     """Read a graph from its text form; see :func:`graphpool.parse_graph`.
 
     Args:
@@ -30,6 +36,7 @@ def parse(text: str, infer: Infer, constants: Mapping[str, Any] | Find | None = 
         infer: the type rules of the op table.
         constants: the arrays of the large constants by their hash, as :meth:`~graphpool.graph.Graph.constants` gives
             them; or a function of hash and type.
+        held: asked before a state is filled; where there is none, texts fill only a little.
 
     Raises:
         GraphError: the text is malformed; names line and column, and what was expected.
@@ -38,7 +45,7 @@ def parse(text: str, infer: Infer, constants: Mapping[str, Any] | Find | None = 
         raise GraphError(f"the text form of a graph is a string, got {type(text).__name__}")
     given = constants or {}
     find = (lambda name, _: given.get(name)) if isinstance(given, Mapping) else given
-    return _Parser(text, infer, find).graph()
+    return _Parser(text, infer, find, held).graph()
 
 
 @dataclass(frozen=True)
@@ -53,10 +60,11 @@ class _Output:
 
 
 class _Parser:
-    def __init__(self, text: str, infer: Infer, find: Find) -> None:
+    def __init__(self, text: str, infer: Infer, find: Find, held: Held | None) -> None:
         self.scan = Scanner(text)
         self.infer = infer
         self.read = LiteralReader(self.scan, find)
+        self.held = held
         self.values: dict[Key, Value] = {}
         self.constants: dict[Literal | str, Value] = {}
         self.states: set[Value] = set()
@@ -152,12 +160,18 @@ class _Parser:
         type_ = self.scan.type()
         self.scan.expect("=")
         start = self.scan.here()
-        init = self.read.filled(type_) if self.scan.take("fill") else self.read.array()
+        init = self._filled(type_) if self.scan.take("fill") else self.read.array()
         if type_of(init) != type_:
             raise self.scan.error(f"the initial value of a state of type {type_} is {type_of(init)}", start)
         value = self.builder.state(name, init)
         self.states.add(value)
         self._bind(key, value, at)
+
+    def _filled(self, type_: TensorType) -> Array:
+        if self.held is None:
+            return self.read.filled(type_, LARGEST_FILL)
+        self.held(len(self.states), type_)
+        return self.read.filled(type_, LARGEST_VALUE)
 
     def _next(self) -> None:
         key, at = self._key("a state, such as %v")

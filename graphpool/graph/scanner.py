@@ -16,7 +16,10 @@ LARGEST_TEXT = 2**26
 """In characters."""
 
 LARGEST_VALUE = 2**28
-"""In elements: what a text may declare for one value, and for all initial states that it fills."""
+"""In elements: what a text may declare for one value."""
+
+LARGEST_FILL = 2**24
+"""In elements: what a text without a file beside it may fill, all initial states together."""
 
 LONGEST_NUMBER, LONGEST_LINE, LONGEST_MESSAGE = 400, 160, 2000
 DEEPEST = 64

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphpool.graph.graph import CONST, INPUT, LEAF_OPS, PARAM, Graph, Output, Port, Value
-from graphpool.graph.types import BOOL, FLOAT64, INT64, Array, DType, dtype_name, type_of
+from graphpool.graph.types import BOOL, FLOAT64, INT64, Array, DType, dtype_name, is_uniform, type_of
 
 INLINE_LIMIT = 8
 """Constants of at most this many elements are written out; larger ones as a type and a hash."""
@@ -138,9 +138,7 @@ def _nan(item: Any, dtype: DType) -> str:
 
 
 def _is_fill(array: Array) -> bool:
-    if not array.size or not has_digits(array.dtype):
-        return False
-    return array.tobytes() == np.full_like(array, array.flat[0]).tobytes()
+    return has_digits(array.dtype) and is_uniform(array)
 
 
 def _initial(array: Array) -> str:

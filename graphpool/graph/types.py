@@ -73,6 +73,14 @@ def type_of(array: Array) -> TensorType:
     return TensorType(array.dtype, tuple(array.shape))
 
 
+def is_uniform(array: Array) -> bool:
+    """Whether all elements of an array that lies row by row, of up to eight bytes each, have the same bits."""
+    if not array.size or array.dtype.itemsize not in (1, 2, 4, 8):
+        return False
+    words = array.reshape(-1).view(f"u{array.dtype.itemsize}")
+    return bool(words[0] == words[-1] and (words == words[0]).all())
+
+
 class Literal:
     """A constant array that can be hashed and compared to the bit (so 0.0 differs from -0.0, and NaN equals itself).
 
@@ -84,7 +92,8 @@ class Literal:
     def __init__(self, array: Array) -> None:
         self.array = np.array(array, dtype=array.dtype.newbyteorder("="), order="C", copy=True)
         self.array.setflags(write=False)
-        self._key = (self.array.dtype.str, self.array.shape, self.array.tobytes())
+        content = self.array.reshape(-1)[:1] if is_uniform(self.array) else self.array
+        self._key = (self.array.dtype.str, self.array.shape, content.tobytes())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Literal) and self._key == other._key

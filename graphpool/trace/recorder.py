@@ -25,7 +25,9 @@ REFUSED_KINDS = {
     "M": "a datetime",
     "m": "a timedelta",
 }
-OWN_OPERATORS = "np.matrix and masked arrays mean other operators: make it np.asarray(...), with @ or np.where(mask, a, b)"
+OWN_OPERATORS = (
+    "np.matrix and masked arrays mean other operators: make it np.asarray(...), with @ or np.where(mask, a, b)"
+)
 
 
 class Recorder:
