@@ -39,7 +39,7 @@ from graphpool.ops import infer_type
 from graphpool.parameters import Parameter, State
 from graphpool.passes import AFFINE, PIPELINES, DeadCode, Observer, demote_everything, run_passes
 from graphpool.plan import EMITS, HOISTS, Emit, Hoist, Plan, make_plan
-from graphpool.reading import infer_checked
+from graphpool.reading import check_positions, infer_checked
 from graphpool.trace import trace, walk
 from graphpool.trace.probes import probe_graph, read_probes
 
@@ -266,6 +266,7 @@ def _load_model(path: Any, target: str, options: Mapping[str, Any]) -> Any:
     if chosen["dtype"] not in DTYPES or chosen["hoist"] not in HOISTS or chosen["emit"] not in EMITS:
         raise ModelFileError(f"{str(path)!r} was compiled with {chosen}, which this graphpool does not know")
     try:
+        check_positions(model.graph)
         values = {"parameters": model.parameters, "state": model.state}
         runtime = compile(model.graph, target, **{**chosen, **values, **options})
     except (TargetError, LoweringError, MissingExtraError):

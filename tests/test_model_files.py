@@ -477,10 +477,13 @@ HOSTILE_GRAPHS = {
     ),
     "an attribute of another kind": (
         'graph g(%x: f64[2]) -> (%1) {\n  %0: f64 = sum [1.0, 2.0]:f64[2] {axes=(-1,), keepdims=("x",)}\n'
-        "  %1: f64[2] = add %x, %0\n}", "does not compile|wrong attributes|declared",
+        "  %1: f64[2] = add %x, %0\n}", "keepdims is not of the kind of False",
     ),
     "a fill that the file does not hold": (
         "graph g() -> (%v) {\n  state %v: f64[268435456] = fill 0.0\n  next %v = %v\n}", "it has no 'state/0'",
+    ),
+    "a position out of bounds": (
+        "graph g(%x: f64[2]) -> (%0) {\n  %0: f64 = take %x, 2\n}", "position 2 is out of bounds for an axis",
     ),
     "a name that is a value and a module": (
         "graph g(%x: f64) -> (%x) {\n  record a = %x\n  record a.b = %x\n}", "'a' is a value and a module at once",

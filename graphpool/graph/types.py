@@ -75,7 +75,7 @@ def type_of(array: Array) -> TensorType:
 
 def is_uniform(array: Array) -> bool:
     """Whether all elements of an array that lies row by row, of up to eight bytes each, have the same bits."""
-    if not array.size or array.dtype.itemsize not in (1, 2, 4, 8):
+    if not array.size or array.dtype.hasobject or array.dtype.itemsize not in (1, 2, 4, 8):
         return False
     words = array.reshape(-1).view(f"u{array.dtype.itemsize}")
     return bool(words[0] == words[-1] and (words == words[0]).all())
