@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from graphpool.errors import TimeSeriesError, format_error
 
-LARGEST = 2**33
-"""Entries of an array, rows times channels."""
+LARGEST = 2**31
+"""Entries of an array, rows times channels: as doubles 16 GiB, minutes of hundreds of electrodes."""
 
 
 def check_steps(count: float, columns: int, dt: float, where: str) -> None:

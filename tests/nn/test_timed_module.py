@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from graphpool import TSContinuous, TSEvent
-from graphpool.errors import ClockError, ModuleError, StateError, TimeSeriesError
-from graphpool.nn.modules import LIF, Linear, Rate
+from graphpool.errors import ClockError, ModuleError, StateError, TimeSeriesError, TraceError
+from graphpool.nn.modules import LIF, Linear, Module, Rate
 from tests.nn.timed_models import RAMP, Accumulate, Network, Raster, ramp
 
 
@@ -91,6 +91,41 @@ def test_a_tiny_dt_counts_as_well() -> None:
     module = Raster(1e-7, shape=1)
     module(duration=1e-6)
     assert module.steps == 10
+
+
+@pytest.mark.parametrize("span", [{"duration": 1e12}, {"num_timesteps": 2**40}])
+def test_a_span_that_no_memory_holds_is_refused(span: dict[str, Any]) -> None:
+    for module in (Raster(), Accumulate().timed(), LIF(3, dt=0.1).timed()):
+        with pytest.raises(TimeSeriesError, match=r"rows of 3 channels are too large: .* s in steps of dt=0.1 s"):
+            module(**span)
+        assert module.t == 0
+
+
+# --- single steps -----------------------------------------------------------------------------------------------------
+NO_STEPS = r"a timed module runs spans of time, not single steps\n    hint: "
+
+
+def test_a_timed_module_runs_no_single_steps() -> None:
+    for given in (np.ones(3), ramp(), "text"):
+        with pytest.raises(ModuleError, match=f"Raster: {NO_STEPS}call it with num_timesteps=1$"):
+            Raster().step(given)
+        with pytest.raises(ModuleError, match=rf"{NO_STEPS}call it with num_timesteps=1, or \.module\.step\(x\)"):
+            Accumulate().timed().step(given)
+
+
+def test_a_step_holds_no_timed_modules() -> None:
+    class Holds(Module):
+        def __init__(self) -> None:
+            super().__init__(3)
+            self.child = Accumulate().timed()
+
+        def step(self, x: Any) -> Any:
+            return self.child.step(x)
+
+    with pytest.raises(ModuleError, match=f"'child': {NO_STEPS}hold the module itself, without timed"):
+        Holds().step(np.ones(3))
+    with pytest.raises(TraceError, match="a timed module runs spans of time(?s:.*)hold the module itself"):
+        Holds()(np.ones((2, 3)))
 
 
 def test_no_steps_give_an_empty_series() -> None:

@@ -30,7 +30,7 @@ from graphpool.errors import ModuleError, format_error
 from graphpool.nn.batching import auto_batch
 from graphpool.nn.evolving import current_timeline
 from graphpool.nn.modules.registry import Registry
-from graphpool.nn.stepping import input_names, refuse_in_step, wrap_step
+from graphpool.nn.stepping import input_names, left_as_it_is, refuse_in_step, wrap_step
 from graphpool.parameters import (
     Parameter,
     RegisteredAttribute,
@@ -126,6 +126,7 @@ class Module(Registry):
         return type(self).evolve is not Module.evolve
 
     # --- running --------------------------------------------------------------------------------------------
+    @left_as_it_is
     def step(self, *args: Any, **kwargs: Any) -> Any:
         """Run one time step of one sample; subclasses define it.
 
@@ -136,7 +137,10 @@ class Module(Registry):
             InputError: an input is not numeric.
             StateError: a state carries a batch axis.
         """
-        raise NotImplementedError(f"{self.class_name} defines no step: def step(self, x): ...")
+        raise self._has_no_step()
+
+    def _has_no_step(self) -> Exception:
+        return NotImplementedError(f"{self.class_name} defines no step: def step(self, x): ...")
 
     def evolve(self, input_data: Any, record: bool = False) -> tuple[Any, Any, Any]:
         """Run a whole evolution, from the present state, and leave the new state on the module.
@@ -359,7 +363,3 @@ class Module(Registry):
             for line in child._tree_lines(child_name, indent + "    ", seen)
         ]
         yield from [f"{shown} {{", *below, f"{indent}}}"] if below else [shown]
-
-
-# As for subclasses, so that a module without a step says so both ways of running it.
-wrap_step(Module)

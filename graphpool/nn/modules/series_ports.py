@@ -19,6 +19,7 @@ from graphpool.nn.modules.timekeeper import Timekeeper
 from graphpool.parameters import Shape, is_integer
 from graphpool.timeseries import TimeSeries, TSContinuous, TSEvent
 from graphpool.timeseries.clock import Clock, read_time
+from graphpool.timeseries.sizes import check_steps
 
 Array = npt.NDArray[Any]
 
@@ -59,7 +60,7 @@ class SeriesPorts(Timekeeper):
         """The number of steps of an evolution from now on: ``num_timesteps``, else ``duration``, else the input.
 
         Raises:
-            ClockError: see :meth:`evolve`.
+            ClockError, TimeSeriesError: see :meth:`evolve`.
         """
         timeline = current_timeline()
         if timeline is not None:
@@ -86,6 +87,7 @@ class SeriesPorts(Timekeeper):
             until = self._clock.time(self._span[1])
             what = f"{steps} steps from t={self.t} s go beyond t={until} s, where the module that holds it stops"
             raise self._span_refused(what, NO_LONGER)
+        check_steps(steps, max(self.size_in or 1, self.size_out or 1), self.dt, self.full_name)
         return steps
 
     def _steps_of(self, series: TimeSeries) -> int:

@@ -95,7 +95,7 @@ class TimedModule(SeriesPorts):
             ClockError: neither input nor duration, a series that ended before the present time, or more steps than the
                 parent runs.
             SeriesTypeError: another kind of series.
-            TimeSeriesError: another number of channels, or a series that does not cover the time.
+            TimeSeriesError: another number of channels, or a series that does not cover the time, or more steps than fit into memory.
         """
         wanted = "def evolve(self, ts_input, duration, num_timesteps, record=False): ..."
         raise NotImplementedError(f"{self.class_name} defines no evolve: {wanted}")
@@ -180,6 +180,8 @@ class TimedModuleWrapper(TimedModule):
         ClockError: there is no dt, or several that differ.
         TimeSeriesError: ``dt`` is no positive number.
     """
+
+    _way_to_step = ", or .module.step(x) for one step without the clock"
 
     def __init__(self, module: Any, output_num: int = 0, dt: Any = None, add_events: bool = True) -> None:
         inner = _as_module(module, output_num)

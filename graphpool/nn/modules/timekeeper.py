@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Self
 
-from graphpool.errors import ClockError, format_error
+from graphpool.errors import ClockError, ModuleError, format_error
 from graphpool.nn.evolving import current_timeline
 from graphpool.nn.modules.module import OUTSIDE_HINT, Module
-from graphpool.nn.stepping import refuse_in_step
-from graphpool.parameters import Shape, SimulationParameter, unwrap
+from graphpool.nn.stepping import in_numpy_step, refuse_in_step
+from graphpool.parameters import Shape, SimulationParameter, active_trace, unwrap
 from graphpool.timeseries.clock import Clock, read_dt, read_time, sub_steps
 
 TIME_HINT = "time_base, raster, n = self._prepare_input(ts_input, duration, num_timesteps): time_base is a stream"
@@ -92,6 +92,17 @@ class Timekeeper(Module):
         refuse_in_step(what, self.full_name, OUTSIDE_HINT)
         if self._running is not None or self._span is not None:
             raise ClockError(format_error(f"{what} is set while the module evolves", where=self.full_name))
+
+    # --- single steps -------------------------------------------------------------------------------------------------
+    _way_to_step = ""
+
+    def _has_no_step(self) -> Exception:
+        hint = f"call it with num_timesteps=1{self._way_to_step}"
+        if in_numpy_step() or active_trace.get() is not None:
+            hint = "hold the module itself, without timed(): self.child.step(x)"
+        return ModuleError(
+            format_error("a timed module runs spans of time, not single steps", where=self.full_name, hint=hint)
+        )
 
     # --- while the parent evolves -------------------------------------------------------------------------------------
     def _bound(self, span: tuple[int, int] | None) -> None:
