@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from graphpool.errors import ModuleError
-from graphpool.nn.modules import LIF
+from graphpool import compile
+from graphpool.errors import ModuleError, ParameterError, TimeSeriesError
+from graphpool.nn.modules import LIF, Module
+from graphpool.nn.modules.lif import LEAKS
 
 
 def reference(inputs, size, synapses, tau_mem, tau_syn, bias, threshold, w_rec, limit, dt=1e-3):
@@ -98,8 +100,53 @@ def test_shapes_of_time_constants():
         ({"shape": 2, "w_rec": np.eye(2)}, "w_rec is given without has_rec"),
         ({"shape": 2, "threshold": np.ones(3)}, r"declared shape is \(2,\) or \(\)"),
         ({"shape": (4, 2), "tau_syn": np.ones(3)}, r"\(2, 2\) or \(1, 2\) or \(\)"),
+        ({"shape": 2, "max_spikes_per_dt": -1}, "LIF: max_spikes_per_dt=-1"),
+        ({"shape": 2, "max_spikes_per_dt": np.nan}, "LIF: max_spikes_per_dt=nan"),
+        ({"shape": 2, "max_spikes_per_dt": [1, 2]}, "LIF: max_spikes_per_dt="),
+        ({"shape": 2, "max_spikes_per_dt": "a"}, "LIF: max_spikes_per_dt='a'"),
+        ({"shape": 2, "noise_std": np.ones(3)}, r"declared shape is \(\) or \(2,\)"),
+        ({"shape": 2, "noise_std": "a"}, "not numeric"),
+        *(({"shape": 2, "dt": dt}, f"LIF: dt={dt!r}") for dt in (0, -1e-3, np.nan, None)),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
-    with pytest.raises(ModuleError, match=message):
+    with pytest.raises((ModuleError, TimeSeriesError), match=message):
         LIF(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("alpha", 1.5), ("alpha", -0.5), ("beta", np.nan), ("alpha", "x"), ("dash_mem", -1), ("dash_syn", -2000.0)],
+)
+def test_a_converted_leak_leaves_0_to_1(name, value):
+    lif = LIF(2)
+    with pytest.raises(ParameterError, match=rf"LIF\.{name}: .*(of a value after a step\n.*0 and 1|not numeric)"):
+        setattr(lif, name, value)
+    assert (lif.tau_mem, lif.tau_syn) == (0.02, 0.02)
+    with pytest.raises(ParameterError, match=r"LIF\.tau_mem: .*after a step"):
+        LIF(2, leak_mode="decays").tau_mem = -0.01
+
+
+def test_the_limits_of_converted_leaks():
+    lif = LIF(1)
+    lif.alpha, lif.beta = 1.0, 0.0
+    assert (lif.tau_mem, lif.dash_mem, lif.alpha, lif.beta, lif.dash_syn) == (np.inf, np.inf, 1, 0, 0)
+    lif.step([0.5])
+    assert (lif.isyn, lif.vmem) == (0, 0)
+    lif = LIF(1, leak_mode="decays")
+    lif.tau_mem, lif.dash_syn = 0.0, 0.0
+    assert (lif.alpha, lif.beta) == (0, 0)
+
+
+@pytest.mark.parametrize("mode", LEAKS)
+def test_a_parent_reads_leaks_of_every_mode_in_its_step(mode):
+    class Parent(Module):
+        def __init__(self):
+            super().__init__(2)
+            self.l = LIF(2, leak_mode=mode)
+
+        def step(self, x):
+            return x * self.l.tau_mem + self.l.alpha * self.l.dash_syn
+
+    parent, x = Parent(), np.array([[0.5, 2.0]])
+    np.testing.assert_allclose(compile(parent, dtype="float64")(x)[0][0], [parent.step(x[0])], rtol=1e-14)

@@ -17,7 +17,8 @@ import numpy as np
 
 from graphpool.errors import ModuleError, format_error
 from graphpool.nn.modules.noise import Noisy
-from graphpool.parameters import Parameter, SimulationParameter, State
+from graphpool.parameters import Parameter, SimulationParameter, State, unwrap
+from graphpool.timeseries.clock import read_dt
 
 
 class ExpSyn(Noisy):
@@ -59,7 +60,7 @@ class ExpSyn(Noisy):
         size = self.shape[0]
         self.tau = Parameter(tau, "taus", shape=[(size,), ()])
         self.isyn = State(shape=size, init_func=np.zeros)
-        self.dt = SimulationParameter(dt, shape=())
+        self.dt = SimulationParameter(read_dt(unwrap(dt), self.class_name))
         self._declare_noise(noise_std, size, seed)
 
     def step(self, i: Any) -> Any:

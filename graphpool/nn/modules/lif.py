@@ -23,14 +23,27 @@ from typing import Any
 
 import numpy as np
 
-from graphpool.errors import ModuleError, format_error
+from graphpool.errors import ModuleError, ParameterError, format_error
 from graphpool.functional import spike
 from graphpool.nn.initialisers import kaiming
 from graphpool.nn.modules.noise import Noisy
-from graphpool.parameters import Constant, Initialiser, Parameter, SimulationParameter, State, active_trace
+from graphpool.parameters import (
+    Constant,
+    Initialiser,
+    Parameter,
+    SimulationParameter,
+    State,
+    active_trace,
+    read_array,
+    unwrap,
+)
+from graphpool.timeseries.clock import read_dt
 
 LEAKS = {"taus": ("tau_mem", "tau_syn"), "decays": ("alpha", "beta"), "bitshifts": ("dash_mem", "dash_syn")}
 """By leak mode: the parameters of the membrane and of the synapses."""
+
+NOTHING_LEFT = 1000
+"""Time constants in one step, of which the exponential is 0."""
 
 DEFAULTS = {"taus": 20e-3, "decays": 0.5, "bitshifts": 1.0}
 
@@ -72,7 +85,10 @@ class LIF(Noisy):
 
     Raises:
         ModuleError: ``shape`` has more than two sizes, or Nin is no multiple of Nout; ``w_rec`` without ``has_rec``; a
-            value that does not fit the shape; an unknown leak mode, or a leak of another one.
+            value that does not fit the shape; an unknown leak mode, or a leak of another one; a negative
+            ``max_spikes_per_dt``.
+        TimeSeriesError: ``dt`` is no positive number.
+        ParameterError: a leak of another mode is assigned, and does not leave 0 to 1 of a value after a step.
     """
 
     w_rec: Any
@@ -123,8 +139,8 @@ class LIF(Noisy):
         self.spikes = State(shape=size_out, init_func=np.zeros)
         self.isyn = State(shape=(size_out, synapses), init_func=np.zeros)
         self.vmem = State(shape=size_out, init_func=np.zeros)
-        self.max_spikes_per_dt = SimulationParameter(max_spikes_per_dt)
-        self.dt = SimulationParameter(dt, shape=())
+        self.max_spikes_per_dt = SimulationParameter(self._read_limit(unwrap(max_spikes_per_dt)))
+        self.dt = SimulationParameter(read_dt(unwrap(dt), self.class_name))
         self._declare_noise(noise_std, size_out, seed)
 
     def step(self, i: Any) -> Any:
@@ -166,7 +182,7 @@ class LIF(Noisy):
 
     def _read_missing(self, name: str) -> Any:
         found = _find_leak(name, self.__dict__.get("leak_mode"))
-        if found is None or active_trace.get() is not None:
+        if found is None:
             return super()._read_missing(name)
         mode, registered = found
         return _from_decay(mode, _to_decay(self.leak_mode, getattr(self, registered), self.dt), self.dt)
@@ -177,8 +193,17 @@ class LIF(Noisy):
             super().__setattr__(name, value)
         else:
             mode, registered = found
-            decay = _to_decay(mode, np.asarray(value, dtype=np.float64), self.dt)
+            decay = _to_decay(mode, read_array(unwrap(value), self._where(name), ParameterError), self.dt)
+            if not ((decay >= 0) & (decay <= 1)).all():
+                what = f"{name}={value!r} leaves {decay} of a value after a step"
+                raise ParameterError(format_error(what, where=self._where(name), hint="between 0 and 1 of it"))
             setattr(self, registered, _from_decay(self.leak_mode, decay, self.dt))
+
+    def _read_limit(self, limit: Any) -> Any:
+        is_number = isinstance(limit, (int, float, np.number)) and not isinstance(limit, bool)
+        if not is_number or not limit >= 0:
+            raise self._refused(f"max_spikes_per_dt={limit!r}", "a number, 0 or more")
+        return limit
 
     def _sizes(self, shape: Any) -> tuple[int, int]:
         if len(self.shape) not in (1, 2):
@@ -205,16 +230,18 @@ def _find_leak(name: str, leak_mode: str | None) -> tuple[str, str] | None:
 
 def _to_decay(mode: str, leak: Any, dt: float) -> Any:
     """What is left of a value after a step."""
-    if mode == "taus":
-        return np.exp(-dt / leak)
-    return leak if mode == "decays" else 1 - 2.0**-leak
+    with np.errstate(divide="ignore", over="ignore"):  # nothing is left, or much more
+        if mode == "taus":
+            return np.exp(-dt / leak)
+        return leak if mode == "decays" else 1 - 2.0**-leak
 
 
 def _from_decay(mode: str, decay: Any, dt: float) -> Any:
     """The leak of a mode that leaves so much of a value after a step."""
-    with np.errstate(divide="ignore"):  # no leak at all
+    with np.errstate(divide="ignore", invalid="ignore"):  # no leak at all, or a parameter that is no leak
         if mode == "taus":
-            return -dt / np.log(decay)
+            rate = np.minimum(-np.log(decay), NOTHING_LEFT)
+            return np.where(rate == 0, np.inf, dt / rate)
         return decay if mode == "decays" else -np.log2(1 - decay)
 
 

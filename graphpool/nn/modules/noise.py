@@ -117,7 +117,7 @@ class Noisy(Module):
     def _declare_noise(self, noise_std: Any, shape: int | Shape, seed: int | None) -> None:
         self._noise_shape = shape
         self._seed = None if seed is None else read_seed(seed)
-        self.noise_std = SimulationParameter(np.asarray(noise_std) if np.ndim(noise_std) else noise_std)
+        self.noise_std = SimulationParameter(noise_std, shape=[(), shape])
         self._provide_noise()
 
     def _provide_noise(self) -> None:

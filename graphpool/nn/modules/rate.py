@@ -26,7 +26,8 @@ import numpy as np
 from graphpool.errors import ModuleError, TimeConstantWarning, format_error
 from graphpool.nn.initialisers import unit_eigs
 from graphpool.nn.modules.noise import Noisy
-from graphpool.parameters import Initialiser, Parameter, Shape, SimulationParameter, State
+from graphpool.parameters import Initialiser, Parameter, Shape, SimulationParameter, State, unwrap
+from graphpool.timeseries.clock import read_dt
 
 Activation = Callable[[Any, Any], Any]
 
@@ -86,6 +87,7 @@ class Rate(Noisy):
     Raises:
         ModuleError: inputs and outputs differ in number, ``w_rec`` without ``has_rec``, an unknown
             activation function, or a value that does not fit the shape.
+        TimeSeriesError: ``dt`` is no positive number.
     """
 
     w_rec: Any
@@ -125,7 +127,7 @@ class Rate(Noisy):
         self.bias = Parameter(bias, "biases", np.zeros, [(size,), ()])
         self.threshold = Parameter(threshold, "thresholds", np.zeros, [(size,), ()])
         self.x = State(init_func=np.zeros, shape=size)
-        self.dt = SimulationParameter(dt, shape=())
+        self.dt = SimulationParameter(read_dt(unwrap(dt), self.class_name))
         self._declare_noise(noise_std, size, seed)
         self.act_fn = SimulationParameter(self._activation(activation_func))
         self._warn_of_short_taus(stacklevel=3)

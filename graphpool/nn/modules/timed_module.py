@@ -95,7 +95,8 @@ class TimedModule(SeriesPorts):
             ClockError: neither input nor duration, a series that ended before the present time, or more steps than the
                 parent runs.
             SeriesTypeError: another kind of series.
-            TimeSeriesError: another number of channels, or a series that does not cover the time, or more steps than fit into memory.
+            TimeSeriesError: another number of channels, a series that does not cover the time, or more steps than fit
+                into memory.
         """
         wanted = "def evolve(self, ts_input, duration, num_timesteps, record=False): ..."
         raise NotImplementedError(f"{self.class_name} defines no evolve: {wanted}")
