@@ -49,6 +49,30 @@ def test_a_child_that_joins_takes_the_time() -> None:
     assert network.third.t == 3.0
 
 
+def test_clocks_stay_where_a_child_does_not_follow() -> None:
+    class Pair(TimedModule):
+        def __init__(self) -> None:
+            super().__init__(0.1, shape=3)
+            self.first, self.second = Nested(), Nested()
+
+        def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+            return ts_input, {}, {}
+
+    class Nested(TimedModule):
+        def __init__(self) -> None:
+            super().__init__(0.1, shape=3)
+            self.inner = Raster()
+
+    pair = Pair()
+    pair.t = 1.0
+    pair.second.inner.reset_time()
+    pair.second.inner.dt = 0.03
+    for moves in (lambda: setattr(pair, "t", 3.0), pair.reset_time, lambda: pair(num_timesteps=2)):
+        with pytest.raises(ClockError, match="'inner' steps 0.03 s, which does not divide dt=0.1 s"):
+            moves()
+        assert (pair.t, pair.first.t, pair.first.inner.t, pair.second.t, pair.second.inner.t) == (1, 1, 1, 1, 0)
+
+
 def test_a_child_of_a_smaller_dt_takes_sub_steps() -> None:
     network = Network(0.1, inner=0.025)
     output, _, _ = network(ramp(), num_timesteps=2)

@@ -69,9 +69,13 @@ class Timekeeper(Module):
 
     def _stand_at(self, timestep: int) -> None:
         """Go to a step, with all children; a child of a smaller ``dt`` is further by its count."""
-        self._timestep = timestep
+        for keeper, its_timestep in list(self._places(timestep)):
+            keeper._timestep = its_timestep
+
+    def _places(self, timestep: int) -> Iterator[tuple[Timekeeper, int]]:
+        yield self, timestep
         for child, factor in self._timed_children():
-            child._stand_at(timestep * factor)
+            yield from child._places(timestep * factor)
 
     def reset_time(self) -> Self:
         """Set the clock of this module, and of all below it, to 0. Returns the module.
@@ -107,8 +111,9 @@ class Timekeeper(Module):
     # --- while the parent evolves -------------------------------------------------------------------------------------
     def _bound(self, span: tuple[int, int] | None) -> None:
         """Let this module, and all timed ones below it, run between two steps only; None lets them run freely."""
+        children = list(self._timed_children())
         self._span = span
-        for child, factor in self._timed_children():
+        for child, factor in children:
             child._bound(None if span is None else (span[0] * factor, span[1] * factor))
 
     def _check_children(self, span: tuple[int, int]) -> None:
