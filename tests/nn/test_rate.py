@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from graphpool.errors import ModuleError, TimeConstantWarning
+from graphpool.errors import ModuleError, TimeConstantWarning, TimeSeriesError
 from graphpool.nn.modules import Rate
 from graphpool.parameters import Constant
 
