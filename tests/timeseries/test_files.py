@@ -271,6 +271,15 @@ def test_long_file_names(tmp_path: Path) -> None:
     assert load(path).name == "ramp"
 
 
+@pytest.mark.parametrize("name", ["missing/a.npz", "folder.npz", "file/a.npz"])
+def test_an_error_names_the_path_that_was_given(name: str, tmp_path: Path) -> None:
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError) as caught:
+        save(tmp_path / name, ramp())
+    assert str(caught.value).endswith(f": {str(tmp_path / name)!r}")
+
+
 def test_folders(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         save(tmp_path / "missing" / "a.npz", ramp())
