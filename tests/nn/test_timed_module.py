@@ -101,6 +101,18 @@ def test_a_span_that_no_memory_holds_is_refused(span: dict[str, Any]) -> None:
         assert module.t == 0
 
 
+@pytest.mark.parametrize("given", [{"foo": 1}, {"dt": 1.0}, {"t_start": 1.0}, {"name": "x", 3: 1}, ["name"], "name"])
+def test_attributes_that_the_output_has_not_are_refused(given: Any) -> None:
+    module = Accumulate().timed()
+    with pytest.raises(ModuleError, match=r"(?s)kwargs_timeseries=.*hint: a dict of periodic, name, interp_kind"):
+        module(ramp(), kwargs_timeseries=given)
+    assert (module.t, module.total.sum()) == (0, 0)
+    spiking = LIF(3).timed()
+    assert spiking(num_timesteps=4, kwargs_timeseries={"periodic": True})[0].periodic
+    with pytest.raises(ModuleError, match="t_stop"):
+        spiking(num_timesteps=4, kwargs_timeseries={"t_stop": 1.0})
+
+
 # --- single steps -----------------------------------------------------------------------------------------------------
 NO_STEPS = r"a timed module runs spans of time, not single steps\n    hint: "
 

@@ -6,6 +6,7 @@ the same steps is read row by row.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,9 @@ Array = npt.NDArray[Any]
 
 INPUT_ARRAY = "input array"
 SILENCE = "silence"
+SETTLED = ("dt", "t_start", "t_stop")
+"""What the clock says of an output series."""
+
 NO_LONGER = "a child runs no longer than its parent does"
 
 
@@ -247,6 +251,18 @@ class SeriesPorts(Timekeeper):
         """The times of traced steps, counted from t = 0 on, as :class:`~graphpool.timeseries.clock.Clock` has them."""
         rate = self._clock._rate
         return steps * self.dt if rate is None else steps / rate
+
+    def _check_kwargs_timeseries(self, given: Any) -> None:
+        """Check that they are attributes of the output series which its clock does not settle.
+
+        Raises:
+            ModuleError: they are not.
+        """
+        make = TSContinuous.from_clocked if self.output_type is TSContinuous else TSEvent.from_raster
+        known = [name for name in list(inspect.signature(make).parameters)[1:] if name not in SETTLED]
+        if not isinstance(given, Mapping) or not set(given).issubset(known):
+            what, hint = f"kwargs_timeseries={given!r}", f"a dict of {', '.join(known)}"
+            raise ModuleError(format_error(what, where=self.full_name, hint=hint))
 
     def _made(self, kind: type[TSContinuous] | type[TSEvent], array: Array, **kwargs: Any) -> Any:
         """A series of rows at ``dt``, from now on."""

@@ -94,6 +94,7 @@ class TimedModule(SeriesPorts):
         Raises:
             ClockError: neither input nor duration, a series that ended before the present time, or more steps than the
                 parent runs.
+            ModuleError: ``kwargs_timeseries`` that the output series does not have, or its clock.
             SeriesTypeError: another kind of series.
             TimeSeriesError: another number of channels, a series that does not cover the time, or more steps than fit
                 into memory.
