@@ -16,7 +16,7 @@ SOLVE = (
     "matrix changes, write the inverse of a small one by its elements"
 )
 SPECTRUM = "multiply by the matrix of the transform: np.fft.fft(np.eye(n)), its real and imaginary part as constants"
-CHAINED = "compare and choose with np.where"
+CENTRED = "centre the rows, then multiply: c = x - x.mean(axis=1, keepdims=True)"
 PYTHON = "keep it as an array; show it with self.record(name, value)"
 OUTSIDE = "compute it outside of the step, in __init__"
 
@@ -36,9 +36,8 @@ HINTS: dict[str, str] = {
     **dict.fromkeys(("linspace", "geomspace", "logspace", "meshgrid", "vander"), OUTSIDE),
     **dict.fromkeys(("isin", "in1d"), "(x[..., None] == values).any(axis=-1)"),
     **dict.fromkeys(("array_equal", "array_equiv"), "(a == b).all()"),
-    **dict.fromkeys(
-        ("cov", "corrcoef"), "centre the rows, then multiply: c = x - x.mean(axis=1, keepdims=True); c @ c.T"
-    ),
+    "cov": f"{CENTRED}; c @ c.T / (x.shape[1] - 1)",
+    "corrcoef": f"{CENTRED}; c = c / np.sqrt((c * c).sum(axis=1, keepdims=True)); c @ c.T",
     **dict.fromkeys(("nansum", "nancumsum"), "np.where(np.isnan(x), 0, x) first"),
     **dict.fromkeys(("nanmax", "nanargmax"), "np.where(np.isnan(x), -np.inf, x) first"),
     **dict.fromkeys(("nanmin", "nanargmin"), "np.where(np.isnan(x), np.inf, x) first"),

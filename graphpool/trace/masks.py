@@ -16,6 +16,14 @@ from graphpool.trace.recorder import Recorder
 from graphpool.trace.tracer import Tracer, operand_value
 
 HINT = "use np.where(mask, a, b) on whole arrays"
+COUNT_HINT = "mask.sum() counts them"
+
+HINTS: dict[str, str] = {
+    **{name: f"np.{name}(x, where=mask)" for name in ("sum", "prod", "mean", "any", "all")},
+    **{name: f"np.{name}(x, where=mask, initial=...), the value of no elements" for name in ("max", "min")},
+    **dict.fromkeys(("size", "shape"), COUNT_HINT),
+}
+"""Name of what is asked of a masked value -> what to write in its place."""
 
 
 class MaskedTracer(np.lib.mixins.NDArrayOperatorsMixin):
@@ -51,12 +59,13 @@ class MaskedTracer(np.lib.mixins.NDArrayOperatorsMixin):
         return target
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        self.recorder.fail(f"np.{function.__name__} of a masked value", hint=HINT)
+        self.recorder.fail(f"np.{function.__name__} of a masked value", hint=HINTS.get(function.__name__, HINT))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        self.recorder.fail(f"{name!r} of a masked value: how many elements it has is not known", hint=HINT)
+        what = f"{name!r} of a masked value: how many elements it has is not known"
+        self.recorder.fail(what, hint=HINTS.get(name, HINT))
 
     def __bool__(self) -> bool:
         self.recorder.fail("the truth of a masked value is not known while tracing", hint=HINT)
@@ -65,7 +74,7 @@ class MaskedTracer(np.lib.mixins.NDArrayOperatorsMixin):
         self.recorder.fail("a masked value has no numbers yet", hint=HINT)
 
     def __len__(self) -> int:
-        self.recorder.fail("the length of a masked value is not known while tracing", hint=HINT)
+        self.recorder.fail("the length of a masked value is not known while tracing", hint=COUNT_HINT)
 
     def __iter__(self) -> Any:
         self.recorder.fail("iterating over a masked value", hint=HINT)

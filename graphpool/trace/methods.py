@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphpool.trace.functions import METHODS, copied_shadow, method, spread
+from graphpool.trace.functions import METHODS, as_tracer, copied_shadow, lowers, method, spread
 from graphpool.trace.tracer import Tracer, operand_value
 
 
@@ -31,10 +31,18 @@ def _fill(tracer: Tracer) -> Any:
     return lambda item: tracer.assign(operand_value(tracer.recorder, item, tracer.dtype), "unsafe")
 
 
+def _imag(tracer: Tracer) -> Any:
+    zeros: Any = np.zeros_like(tracer)
+    return zeros[()] if tracer.is_scalar else zeros
+
+
 METHODS |= {
     "T": np.transpose,
     "mT": np.matrix_transpose,
     "real": lambda tracer: tracer,
+    "imag": _imag,
+    "conj": lambda tracer: lambda: tracer,
+    "conjugate": lambda tracer: lambda: tracer,
     "astype": _astype,
     "clip": method(np.clip),
     "copy": _copy_method,
@@ -50,3 +58,7 @@ METHODS |= {
     "swapaxes": method(np.swapaxes),
     "transpose": spread(np.transpose),
 }
+
+# The parts of real numbers.
+lowers(np.real)(lambda recorder, val: as_tracer(recorder, val).real)
+lowers(np.imag)(lambda recorder, val: as_tracer(recorder, val).imag)

@@ -56,6 +56,15 @@ def parts_and_beginnings(self, x):
     )  # fmt: skip
 
 
+@case(n=N, f=SINGLE)
+def parts_of_real_numbers(self, x):
+    flags = x > 0
+    return (
+        x.real, x.imag, x.conj(), x.conjugate(), np.real(x), np.imag(x), self.n.imag, self.n.conj(), np.imag(self.f),
+        np.conj(self.f), flags.imag, np.real(x[0]), x[0].imag * x, x[0].conj() + x, np.imag(self.f[1]),
+    )  # fmt: skip
+
+
 @case(m=M, n=N, f=SINGLE)
 def methods_of_ufuncs(self, x):
     return (
