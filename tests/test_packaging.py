@@ -61,7 +61,6 @@ def run(*command: str | Path, cwd: Path) -> str:
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel, built from a copy of the tree so that nothing stale gets in, and the sdist."""
-    pytest.importorskip("setuptools", minversion="77.0.3", reason="older ones do not read the licence field")
     place = tmp_path_factory.mktemp("packaging")
     tree = place / "tree"
     tree.mkdir()

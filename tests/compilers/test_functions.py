@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -183,7 +185,6 @@ DERIVATIVES = {
 
 @pytest.mark.parametrize("name", DERIVATIVES)
 def test_derivatives_in_jax(name: str) -> None:
-    jax, jnp = pytest.importorskip("jax"), pytest.importorskip("jax.numpy")
     from graphpool.compilers.jax.compile import lowers
 
     kernel = lowers.get(name) or OPS[name].kernel
@@ -198,7 +199,6 @@ def test_derivatives_in_jax(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["floor_divide", "fmod", "hypot", "arctan2", "logaddexp"])
 def test_derivatives_of_two_operands_are_finite_in_jax(name: str) -> None:
-    jax, jnp = pytest.importorskip("jax"), pytest.importorskip("jax.numpy")
     from graphpool.compilers.jax.compile import lowers
 
     kernel = lowers.get(name) or OPS[name].kernel
