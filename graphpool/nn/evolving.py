@@ -103,8 +103,6 @@ def _wrapped(raw: Evolve) -> Evolve:
                 "add it to the arguments of evolve",
             )
             raise ModuleError(format_error(what, where=self.full_name, hint=hint))
-        if kwargs_timeseries is not None:
-            self._check_kwargs_timeseries(kwargs_timeseries)
         given = {"kwargs_timeseries": kwargs_timeseries, "record": record}
         kwargs |= {name: given[name] for name in options}
 

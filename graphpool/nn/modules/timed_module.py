@@ -209,6 +209,8 @@ class TimedModuleWrapper(TimedModule):
         record: bool = False,
     ) -> tuple[Any, Any, Any]:
         """Evolve what it wraps; see :meth:`TimedModule.evolve`."""
+        if kwargs_timeseries is not None:
+            self._check_kwargs_timeseries(kwargs_timeseries)
         if _settle_dt(self._module, None) != self.dt:
             what, hint = f"the module in it steps {self._module.dt} s, the clock {self.dt} s", "wrap it anew"
             raise ClockError(format_error(what, where=self.full_name, hint=hint))
