@@ -11,6 +11,7 @@ import pytest
 
 import graphpool
 from graphpool.compilers import formulas
+from graphpool.compilers.jax.functions import lowers
 from graphpool.graph import GraphBuilder, type_of
 from graphpool.graph.types import FLOAT32, FLOAT64, INT32, INT64, Array, DType
 from graphpool.ops import OPS, bits, evaluate, functions, infer_type
@@ -185,8 +186,6 @@ DERIVATIVES = {
 
 @pytest.mark.parametrize("name", DERIVATIVES)
 def test_derivatives_in_jax(name: str) -> None:
-    from graphpool.compilers.jax.compile import lowers
-
     kernel = lowers.get(name) or OPS[name].kernel
     x = np.array([-0.75, -0.5, -1e-4, 0.25, 0.9], np.float32)
     derivative = jax.jit(jax.vmap(jax.grad(lambda value: kernel(jnp, value))))(x)
@@ -199,8 +198,6 @@ def test_derivatives_in_jax(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["floor_divide", "fmod", "hypot", "arctan2", "logaddexp"])
 def test_derivatives_of_two_operands_are_finite_in_jax(name: str) -> None:
-    from graphpool.compilers.jax.compile import lowers
-
     kernel = lowers.get(name) or OPS[name].kernel
     expected = {
         "floor_divide": (0, 0), "fmod": (1, -2), "hypot": (1.25 / np.hypot(1.25, 0.5), 0.5 / np.hypot(1.25, 0.5)),
