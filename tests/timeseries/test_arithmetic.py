@@ -147,7 +147,9 @@ def test_products_do_not_make_samples() -> None:
         single * np.ones((5, 2))
 
 
-@pytest.mark.parametrize("operand", ["1", None, {}, object(), 1j, [1, [2, 3]], [None], np.array(["a"])], ids=lambda item: type(item).__name__)
+@pytest.mark.parametrize(
+    "operand", ["1", None, {}, object(), 1j, [1, [2, 3]], [None], np.array(["a"])], ids=lambda item: type(item).__name__
+)
 def test_other_operands_are_refused(operand: Any) -> None:
     for function in (*BINARY, operator.matmul):
         with pytest.raises(TypeError):
