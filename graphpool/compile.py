@@ -163,7 +163,7 @@ def make_artifact(
 
     def plan(graph: Graph) -> Plan:
         made = make_plan(graph, hoist, emit=emit, affine=affine, rule=target.rule)
-        return target.arrange(made) if target.arrange and hoist == "auto" else made  # type: ignore[no-any-return]
+        return target.arrange(made) if target.arrange and hoist == "auto" else made
 
     plans = Plans(
         run=plan(silent),
