@@ -22,6 +22,7 @@ from graphpool.timeseries import (
     TSEvent,
     get_global_ts_plotting_backend,
     load_ts_from_file,
+    plot,
     set_global_ts_plotting_backend,
 )
 from graphpool.trace import trace
@@ -44,6 +45,7 @@ __all__ = [
     "load",
     "load_ts_from_file",
     "parse_graph",
+    "plot",
     "set_global_ts_plotting_backend",
     "trace",
 ]

@@ -25,6 +25,7 @@ PUBLIC = {
         "load",
         "load_ts_from_file",
         "parse_graph",
+        "plot",
         "set_global_ts_plotting_backend",
         "trace",
     ],
@@ -78,6 +79,7 @@ PUBLIC = {
         "TimeSeries",
         "get_global_ts_plotting_backend",
         "load_ts_from_file",
+        "plot",
         "set_global_ts_plotting_backend",
     ],
 }

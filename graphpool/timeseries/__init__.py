@@ -4,6 +4,7 @@ from graphpool.timeseries.backends import get_global_ts_plotting_backend, set_gl
 from graphpool.timeseries.base import TimeSeries
 from graphpool.timeseries.continuous import TSContinuous
 from graphpool.timeseries.event import TSEvent
+from graphpool.timeseries.figures import plot
 from graphpool.timeseries.files import load_ts_from_file
 from graphpool.timeseries.ondisk import TSDictOnDisk
 
@@ -14,5 +15,6 @@ __all__ = [
     "TimeSeries",
     "get_global_ts_plotting_backend",
     "load_ts_from_file",
+    "plot",
     "set_global_ts_plotting_backend",
 ]
