@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -123,3 +124,39 @@ def test_the_rate_of_a_regular_train_is_even_up_to_its_ends(picture: Any) -> Non
     rate = picture.firing_rate(spikes, 1.0, "regular")
     assert rate.t_stop == 1.0
     np.testing.assert_allclose(rate.samples, 100, rtol=0.02)
+
+
+# --- live -------------------------------------------------------------------------------------------------------------
+def run_live(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", ROOT / "examples" / "live.py", folder, "--speed", "inf", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.slow
+def test_a_live_module_resamples_blocks_that_miss_its_clock(tmp_path: Path) -> None:
+    done = run_live(tmp_path, "--late", "resample", "--seconds", "1.5")
+    assert done.returncode == 0, done.stdout + done.stderr
+    blocks = [line for line in done.stdout.splitlines() if line.startswith("block")]
+    assert sum(" ms late, " in line for line in blocks) == 1
+    assert sum("25 ms overlap, " in line for line in blocks) == 1
+    assert sum(" on time, " in line for line in blocks) == len(blocks) - 2 > 3
+    assert blocks[-1].endswith("t=1.500 s"), "neither the gap nor the overlap moves the clock"
+    assert sum(int(line.split(" steps")[0].split()[-1]) for line in blocks) == 1500
+    total = sum(int(line.split(" spikes")[0].split()[-1]) for line in blocks)
+    assert f"one long run over the same input: {total} spikes, the same" in done.stdout
+    assert total > 0
+    assert (tmp_path / "resample.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed, said", [(3, r"\d ms late: refused.*\n.*no value at t="), (1, "25 ms overlap: refused")])
+def test_a_live_module_refuses_blocks_that_miss_its_clock(seed: int, said: str, tmp_path: Path) -> None:
+    done = run_live(tmp_path, "--late", "error", "--seconds", "1.5", "--seed", str(seed))
+    assert done.returncode == 1
+    blocks = [line for line in done.stdout.splitlines() if line.startswith("block")]
+    assert all(" on time, " in line for line in blocks)
+    stands = blocks[-1].split("t=")[1]
+    assert f"refused, clock and state stay at t={stands}" in done.stderr
+    assert re.search(said, done.stderr) and "Traceback" not in done.stderr
+    assert "spikes, the same" in done.stdout
+    assert (tmp_path / "error.png").read_bytes().startswith(b"\x89PNG")
