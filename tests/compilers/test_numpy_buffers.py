@@ -18,8 +18,8 @@ from graphpool.compilers.numpy import compile as program
 from graphpool.compilers.numpy import frames
 from graphpool.functional import spike
 from graphpool.nn.modules import Module
-from tests.fuzz.programs import MAX_LENGTH, draw_program
-from tests.fuzz.test_plan_fuzz import check
+from tests.fuzz.drawing import LENGTH, draw_program
+from tests.fuzz.oracle import check
 from tests.runtimes.models import assert_same, flat, signal
 from tests.trace.stepping import module_of
 
@@ -214,7 +214,7 @@ def test_outputs_and_states_are_those_of_the_step_loop(name: str, hoist: str, mo
 def test_the_fuzz_in_short_tiles(tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frames, "LONGEST_TILE", tile)
     for seed in range(15 * tile, 15 * tile + 15):
-        check(draw_program(seed, MAX_LENGTH), "numpy", HOISTS, seed)
+        check(draw_program(seed, LENGTH), "numpy", HOISTS, seed)
 
 
 # --- what belongs to the caller -----------------------------------------------------------------------------

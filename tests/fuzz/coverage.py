@@ -1,4 +1,7 @@
-"""What a set of random programs has met, measured on the graphs that run, and what it should meet."""
+"""What the programs that ran have met, measured on the plans that ran, and what they should meet.
+
+Ranks are not counted: that every op runs at every rank and rate on every runtime is what tests/test_op_matrix.py holds.
+"""
 
 from __future__ import annotations
 
@@ -8,33 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from graphpool.graph import LEAF_OPS
-from graphpool.ops import OPS, Trait
+from graphpool.ops import OPS
 from graphpool.plan import Plan, Rate
 from tests.fuzz.programs import STATES, Program
 from tests.fuzz.statements import IN_PLACE, KINDS_OF, VIEWS, family
 
-TOP_RANK = 3
-"""Ranks up to here are told apart; what is above counts as this."""
-
-Ranks = tuple[int, ...]
-
-WHOLE = range(TOP_RANK + 1)
-RANKS: dict[str, list[Ranks]] = {
-    "reshape": [(rank,) for rank in WHOLE],
-    "expand": [(rank,) for rank in WHOLE],
-    "broadcast": [(rank,) for rank in WHOLE],
-    "transpose": [(2,), (3,)],
-    "stack": [(rank, rank) for rank in WHOLE],
-    "concatenate": [(rank, rank) for rank in WHOLE[1:]],
-    "update": [(rank, value) for rank in WHOLE[1:] for value in range(rank)],
-    "take": list(itertools.product(WHOLE[1:], range(3))),
-    "put": [(rank, 1, rank) for rank in WHOLE[1:]],
-    "matmul": list(itertools.product(WHOLE[1:], WHOLE[1:])),
-    "noise": [(0, 0)],
-}
-"""The ranks of operands that a row allows, where it is neither elementwise nor takes one array of one axis or more."""
-
-OTHERS = 4
+OTHERS = 3
 """How many other ops each op is read by, and reads."""
 
 WRAPPED = {
@@ -59,6 +41,9 @@ NEVER: dict[tuple[str, str], str] = {
 }
 """Families of which the second cannot read the first, or not in a fuzz that compares to the bit."""
 
+REGIONS = {"map", "scan", "shift", "hold", "last"}
+"""The kinds that a plan may have before a target rearranges it."""
+
 READS_NOTHING = frozenset({"noise"})
 """It reads its own count and the number of the sample."""
 
@@ -74,8 +59,8 @@ class Coverage:
 
     Attributes:
         rates: op and rate of its result.
+        streams: op that a step ran, and the dtype that was compiled for.
         ready: op and, of each operand, whether it is known before the first step, where the result is a stream.
-        ranks: op and the rank of each operand of a stream.
         pairs: op and op that reads its result.
         regions: kinds of regions.
         lines: a line that changes an array, the kind of its dtype, and what made it: a view, an alias, a state, a line.
@@ -83,15 +68,15 @@ class Coverage:
     """
 
     rates: Counter[tuple[str, Rate]] = field(default_factory=Counter)
+    streams: Counter[tuple[str, str]] = field(default_factory=Counter)
     ready: Counter[tuple[str, tuple[bool, ...]]] = field(default_factory=Counter)
-    ranks: Counter[tuple[str, Ranks]] = field(default_factory=Counter)
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
     regions: Counter[str] = field(default_factory=Counter)
     lines: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     written: Counter[str] = field(default_factory=Counter)
 
-    def add(self, plan: Plan, program: Program) -> None:
-        """Count what a program and its plan hold."""
+    def add(self, plan: Plan, dtype: str) -> None:
+        """Count what runs in a plan."""
         graph = plan.graph
         self.regions.update(region.kind for region in plan.regions)
         for value, node in enumerate(graph.nodes):
@@ -100,8 +85,11 @@ class Coverage:
             self.rates[node.op, plan.rates[value]] += 1
             self.pairs.update((graph.nodes[arg].op, node.op) for arg in node.args if graph.nodes[arg].op in OPS)
             if plan.rates[value] is Rate.STREAM:
+                self.streams[node.op, dtype] += 1
                 self.ready[node.op, tuple(plan.rates[arg] is not Rate.STREAM for arg in node.args)] += 1
-                self.ranks[node.op, tuple(min(graph.type(arg).rank, TOP_RANK) for arg in node.args)] += 1
+
+    def add_lines(self, program: Program) -> None:
+        """Count the lines of a program that change something."""
         for statement in program.statements:
             if statement.kind in IN_PLACE:
                 changed = statement.args[0]
@@ -109,9 +97,9 @@ class Coverage:
             elif statement.kind == "write":
                 self.written[statement.extra] += 1
 
-    def ops(self) -> set[str]:
-        """The ops that were met."""
-        return {op for op, _ in self.rates}
+    def missing_streams(self, *dtypes: str) -> list[str]:
+        """The ops that no step ran which was compiled for one of the dtypes."""
+        return [op for op in OPS if not any(self.streams[op, dtype] for dtype in dtypes)]
 
     def missing(self) -> Iterator[str]:
         """What was not met and should have been, one thing at a time."""
@@ -121,7 +109,7 @@ class Coverage:
         yield from self._missing_pairs()
         yield from self._missing_lines()
         yield from (f"state {name}" for name in STATES if not self.written[name])
-        yield from sorted({"map", "scan", "shift", "hold"} - set(self.regions))
+        yield from sorted(REGIONS - set(self.regions))
 
     def _missing_operands(self, op: str) -> Iterator[str]:
         if op in READS_NOTHING:
@@ -129,14 +117,6 @@ class Coverage:
         for ready in itertools.product((False, True), repeat=arity(op)):
             if not all(ready) and not self.ready[op, ready]:
                 yield f"{op} with operands ready: {ready}"
-        met = {ranks for name, ranks in self.ranks if name == op}
-        for ranks in _wanted_ranks(op):
-            if ranks not in met:
-                yield f"{op} of ranks {ranks}"
-        if Trait.ELEMENTWISE in OPS[op].traits:
-            for place, rank in itertools.product(range(arity(op)), WHOLE):
-                if rank not in {ranks[place] for ranks in met}:
-                    yield f"{op} with operand {place} of rank {rank}"
 
     def _missing_pairs(self) -> Iterator[str]:
         readers, read = defaultdict(set), defaultdict(set)
@@ -175,11 +155,3 @@ def _origin(maker: str) -> str:
 
 def _rates(op: str) -> tuple[Rate, ...]:
     return (Rate.STREAM,) if op in READS_NOTHING else (Rate.PARAM, Rate.STREAM)
-
-
-def _wanted_ranks(op: str) -> list[Ranks]:
-    if op in RANKS:
-        return RANKS[op]
-    if Trait.ELEMENTWISE in OPS[op].traits:
-        return list(itertools.product(range(TOP_RANK), repeat=arity(op))) if arity(op) < 3 else []
-    return [(rank,) for rank in WHOLE[1:]]

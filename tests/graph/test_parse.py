@@ -21,7 +21,8 @@ from graphpool.graph.parse import parse
 from graphpool.graph.types import DTYPES, FLOAT64
 from graphpool.ops import infer_type
 from graphpool.passes import PIPELINES, run_passes
-from tests.fuzz.programs import FuzzModule, draw_program
+from tests.fuzz.drawing import draw_program
+from tests.fuzz.programs import FuzzModule
 from tests.golden.models import MODELS
 
 SLOW_MACHINE = settings(deadline=None, suppress_health_check=list(HealthCheck))
