@@ -133,9 +133,7 @@ class Drawing:
                 return False
             if tolerance and np.asarray(made).dtype.kind != "f":
                 tolerance = 0.0  # isfinite of an inexact number
-            # What is made of operands in single precision may have gone through a function in it.
-            dtypes = {np.asarray(self.values[number]).dtype for number in statement.args} | {made.dtype}
-            self.tolerances.append(max(tolerance, COARSE) if tolerance and np.float32 in dtypes else tolerance)
+            self.tolerances.append(max(tolerance, COARSE) if tolerance and made.dtype == np.float32 else tolerance)
             self.writable.append(writable and isinstance(made, np.ndarray))
             self.ready.append(ready)
             self.program.makers.append(statement.op)
