@@ -41,13 +41,13 @@ class _Rewrite(Rewrite):
     def __init__(self, graph: Graph, rates: Sequence[Rate]) -> None:
         super().__init__(graph)
         self.chosen: dict[Value, State] = {}
-        self.on_cycle: set[Value] = set()
+        self.on_cycle: dict[Value, State] = {}
         self.forms: dict[Value, Form] = {}
         self.notes: list[Note] = []
         for cycle in affine_cycles(graph, rates):
             if not cycle.objection and not cycle.is_canonical:
                 self.chosen[cycle.state.next] = cycle.state
-                self.on_cycle |= cycle.values
+                self.on_cycle |= dict.fromkeys(cycle.values, cycle.state)
             said = f"its step stays as written: {cycle.objection}" if cycle.objection else "it is a gain and a drive"
             self.notes.append(Note("affine", f"%{cycle.state.name}", said))
 
@@ -72,20 +72,24 @@ def _rule(rewrite: Rewrite, value: Value, node: Node, args: tuple[Value, ...]) -
     assert isinstance(rewrite, _Rewrite)
     if value not in rewrite.on_cycle:
         return None
-    gain, drive = rewrite.forms[value] = _form(rewrite, node, args)
+    gain, drive = rewrite.forms[value] = _form(rewrite, node, args, rewrite.on_cycle[value])
     if value not in rewrite.chosen:
         return None
     current = rewrite.new[rewrite.chosen[value].current]
     return rewrite.apply("add", rewrite.apply("mul", gain, current), drive)
 
 
-def _form(rewrite: _Rewrite, node: Node, args: tuple[Value, ...]) -> Form:
-    forms: list[Form] = [rewrite.forms.get(old, (None, new)) for old, new in zip(node.args, args, strict=True)]
+def _form(rewrite: _Rewrite, node: Node, args: tuple[Value, ...], state: State) -> Form:
+    """The form of a node; what lies on the cycle of another state drives this one."""
+    inside = [rewrite.on_cycle.get(old) is state for old in node.args]
+    forms: list[Form] = [
+        rewrite.forms[old] if own else (None, new) for old, new, own in zip(node.args, args, inside, strict=True)
+    ]
     if node.op == "neg":
         return rewrite.apply("neg", forms[0][0]), rewrite.apply("neg", forms[0][1])
     if node.op in ("add", "sub"):
         (gain, drive), (other_gain, other_drive) = forms
         return rewrite.apply(node.op, gain, other_gain), rewrite.apply(node.op, drive, other_drive)
-    place = 0 if node.args[0] in rewrite.on_cycle else 1
+    place = inside.index(True)
     gain, drive = forms[place]
     return rewrite.apply(node.op, gain, args[1 - place]), rewrite.apply(node.op, drive, args[1 - place])

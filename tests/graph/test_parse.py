@@ -154,8 +154,9 @@ attributes = st.recursive(
         st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=6),
         st.sampled_from(list(DTYPES.values())),
         st.sampled_from([np.float32(0.1), np.int64(3), np.bool_(True), np.dtype(">f4"), 2**200, -0.0]),
+        st.just(()),
     ),
-    lambda inner: st.lists(inner, max_size=3).map(tuple),
+    lambda inner: st.lists(inner, min_size=1, max_size=3).map(tuple),
     max_leaves=8,
 )  # fmt: skip
 

@@ -48,7 +48,7 @@ def assert_same(found: Any, expected: Any, exactly: bool = True) -> None:
     elif exactly:
         np.testing.assert_array_equal(found.samples, expected.samples)
     else:
-        np.testing.assert_allclose(found.samples, expected.samples, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(found.samples, expected.samples, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,8 @@ def test_compiled_is_eager(name: str, target: str) -> None:
         timed = run.copy().timed(output_num=number)
         found, _, _ = timed(series())
         assert timed.t == 24 * DT
-        assert_same(found, one, exactly=target == "numpy" and "raster" not in name)
+        filters = any(region.affine for region in run.plan.regions)  # rounded in another order
+        assert_same(found, one, exactly=target == "numpy" and "raster" not in name and not filters)
 
 
 @pytest.mark.parametrize("name", ["on series", "on rasters", "mixed", "spiking", "spiking, all finer"])
@@ -307,7 +308,7 @@ SERIES = {
     "self.child(ts_input, duration, num_timesteps)": "takes 2 in each(?s:.*)hand on the duration",
     "self.child(self.child(ts_input)[0])": "runs twice",
     "self.child(ts_input.append_c(ts_input))": "has 6 channels",
-    "self.child.step(np.ones(3))": "call the module on the raster",
+    "self.child.step(np.ones(3))": "in evolve, call it on the raster",
     "self.t": "time_base is a stream",
     "num_timesteps + 1": "number of time steps is not known",
     "range(num_timesteps)": "number of time steps is not known",

@@ -143,6 +143,25 @@ def test_states_of_many_channels_stay_as_written() -> None:
     assert notes == [f"affine: %x: its step stays as written: it has {CHANNELS + 1} channels, more than {CHANNELS}"]
 
 
+@pytest.mark.parametrize("target", ["numpy", "onnx"])
+def test_a_filter_drives_another(target: str) -> None:
+    """Fault: what lies on the cycle of the first state counts as a share of the second."""
+
+    def step(self: Any, x: Any) -> Any:
+        between = x - self.v * 0.25
+        self.v = between + 0.5 * self.v
+        self.w = self.w + 0.5 * (between - self.w)
+        self.u = (self.u + self.v + self.w) * 0.5
+        return self.u
+
+    module = module_of(step, v=V, w=V, u=V)
+    assert affine_states(plan_of(module)) == ["v", "w", "u"]
+    x = np.random.default_rng(0).normal(size=(30, 3))
+    expected = [module.step(row) for row in x]
+    out = graphpool.compile(module_of(step, v=V, w=V, u=V), target, dtype="float64")(x)[0][0]
+    np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-13)
+
+
 def test_two_states_on_one_cycle_are_not_affine() -> None:
     def step(self: Any, x: Any) -> Any:
         self.v, self.w = self.v * 0.5 + self.w, self.w * 0.25 + self.v + x

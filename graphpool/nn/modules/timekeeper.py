@@ -104,6 +104,8 @@ class Timekeeper(Module):
         hint = f"call it with num_timesteps=1{self._way_to_step}"
         if in_numpy_step() or active_trace.get() is not None:
             hint = "hold the module itself, without timed(): self.child.step(x)"
+        if current_timeline() is not None:
+            hint = "in evolve, call it on the raster: self.child(x)"
         return ModuleError(
             format_error("a timed module runs spans of time, not single steps", where=self.full_name, hint=hint)
         )
