@@ -259,13 +259,13 @@ def a_masked_value_goes_back_everywhere(patch: pytest.MonkeyPatch) -> None:
 
 @bug(0)
 def an_alias_copies(patch: pytest.MonkeyPatch) -> None:
-    right = step._StepTrace.read
-    patch.setattr(step._StepTrace, "read", lambda self, module, name: copy.copy(right(self, module, name)))
+    right = step.StepTrace.read
+    patch.setattr(step.StepTrace, "read", lambda self, module, name: copy.copy(right(self, module, name)))
 
 
 @bug(11)
 def assigning_a_state_makes_an_alias(patch: pytest.MonkeyPatch) -> None:
-    right = step._StepTrace.write
+    right = step.StepTrace.write
 
     def wrong(self: Any, module: Any, name: str, value: Any) -> None:
         right(self, module, name, value)
@@ -273,7 +273,7 @@ def assigning_a_state_makes_an_alias(patch: pytest.MonkeyPatch) -> None:
         if isinstance(value, step.Tracer) and (value.dtype, value.shape) == (handle.dtype, handle.shape):
             self._handles[id(module), name] = value
 
-    patch.setattr(step._StepTrace, "write", wrong)
+    patch.setattr(step.StepTrace, "write", wrong)
 
 
 # --- the passes ------------------------------------------------------------------------------------------------------
