@@ -85,6 +85,7 @@ def page() -> Any:
 
     import matplotlib.pyplot as plt
 
+    plt.close("all")  # another test's pictures do not count
     namespace: dict[str, Any] = {"__name__": "page"}
     printed = {}
     with warnings.catch_warnings():
