@@ -6,7 +6,7 @@ regions run once over all of it; a scan region is one ``lax.scan`` that carries 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from graphpool.compilers.jax.lowerings import lowers
+from graphpool.compilers.jax.lowerings import lowers, one_spike
 from graphpool.graph import CONST, Graph, Value
 from graphpool.ops import evaluate
 from graphpool.plan import Plan, Rate, Region
@@ -40,7 +40,13 @@ def settings() -> Iterator[None]:
         yield
 
 
-def evaluate_plan(plan: Plan, handed: Mapping[Value, Any], states: Sequence[Any], inputs: Sequence[Any]) -> Streams:
+def evaluate_plan(
+    plan: Plan,
+    handed: Mapping[Value, Any],
+    states: Sequence[Any],
+    inputs: Sequence[Any],
+    positive: Collection[Value] = (),
+) -> Streams:
     """The plan over arrays with batch as the first axis.
 
     Args:
@@ -48,12 +54,13 @@ def evaluate_plan(plan: Plan, handed: Mapping[Value, Any], states: Sequence[Any]
         handed: the values computed once.
         states: ``(B, *shape)``.
         inputs: ``(B, T, *sample)``, or ``(B, *sample)`` if the plan is for one step.
+        positive: thresholds that are known to be positive and finite.
     """
     leading = inputs[0].shape[: 1 if plan.one_step else 2]
     if plan.one_step:
-        return _one_step(plan, leading, handed, states, inputs)
+        return _one_step(_Run(plan, leading, positive), handed, states, inputs)
     batch, steps = leading
-    run = _Run(plan, (steps, batch))
+    run = _Run(plan, (steps, batch), positive)
     with settings():
         run.start(handed, states, [jnp.swapaxes(array, 0, 1) for array in inputs])
         for region in run.plan.regions:
@@ -63,16 +70,13 @@ def evaluate_plan(plan: Plan, handed: Mapping[Value, Any], states: Sequence[Any]
     return outputs, [run.present[entry.current] for entry in plan.graph.states], records
 
 
-def _one_step(
-    plan: Plan, leading: tuple[int, ...], handed: Mapping[Value, Any], states: Sequence[Any], inputs: Sequence[Any]
-) -> Streams:
-    graph = plan.graph
-    run = _Run(plan, leading)
+def _one_step(run: _Run, handed: Mapping[Value, Any], states: Sequence[Any], inputs: Sequence[Any]) -> Streams:
+    graph = run.plan.graph
     with settings():
         run.start(handed, states, inputs)
         run.env |= run.present
-        for region in plan.regions:
-            run_nodes(graph, region.nodes, run.env)
+        for region in run.plan.regions:
+            run.nodes(region.nodes, run.env)
         following = [run.lifted(entry.next) for entry in graph.states]
         outputs = [run.lifted(entry.value) for entry in graph.outputs]
         records = [run.lifted(entry.value) for entry in graph.records]
@@ -88,12 +92,15 @@ def constants(graph: Graph) -> Environment:
     return _barrier({value: jnp.asarray(place.array) for value, place in places})
 
 
-def run_nodes(graph: Graph, nodes: Sequence[Value], env: Environment) -> None:
-    """Add to ``env`` what the nodes make."""
+def run_nodes(graph: Graph, nodes: Sequence[Value], env: Environment, positive: Collection[Value] = ()) -> None:
+    """Add to ``env`` what the nodes make; ``positive`` are thresholds that are known to be positive and finite."""
     for value in nodes:
         node = graph.nodes[value]
         args, ranks = [env[arg] for arg in node.args], [graph.type(arg).rank for arg in node.args]
-        env[value] = evaluate(node.op, jnp, args, ranks, node.attrs, lowers.get(node.op))
+        lower = lowers.get(node.op)
+        if node.op == "spike" and node.attrs["max_spikes"] == 1 and node.args[1] in positive:
+            lower = one_spike
+        env[value] = evaluate(node.op, jnp, args, ranks, node.attrs, lower)
 
 
 @dataclass
@@ -102,6 +109,7 @@ class _Run:
 
     Attributes:
         leading: the first axes of a stream.
+        positive: thresholds that are known to be positive and finite.
         env: the arrays of values, of streams with the leading axes.
         finals: values of which only the last step is known, ``(B, *sample)``.
         present: the states ``(B, *shape)``, where the regions so far have left them.
@@ -109,6 +117,7 @@ class _Run:
 
     plan: Plan
     leading: tuple[int, ...]
+    positive: Collection[Value] = ()
     env: Environment = field(default_factory=dict)
     finals: Environment = field(default_factory=dict)
     present: Environment = field(default_factory=dict)
@@ -118,6 +127,10 @@ class _Run:
         self.env = {**constants(graph), **handed}
         self.env |= {port.value: array for port, array in zip(graph.inputs, inputs, strict=True)}
         self.present = {entry.current: state for entry, state in zip(graph.states, states, strict=True)}
+
+    def nodes(self, nodes: Sequence[Value], env: Environment) -> None:
+        """Add to ``env`` what the nodes make."""
+        run_nodes(self.plan.graph, nodes, env, self.positive)
 
     def region(self, region: Region) -> None:
         """Add what the region makes to the values, and put its states after the last step into ``present``."""
@@ -132,9 +145,9 @@ class _Run:
         elif region.kind == "last":
             self.finals |= {value: self.env[value] for value in region.invariants}
             self.finals |= {value: self.last(value) for value in region.inputs}
-            run_nodes(self.plan.graph, region.nodes, self.finals)
+            self.nodes(region.nodes, self.finals)
         else:
-            run_nodes(self.plan.graph, region.nodes, self.env)
+            self.nodes(region.nodes, self.env)
 
     def emitted(self, value: Value) -> Any:
         """What leaves as an output, with batch as the first axis."""
@@ -178,7 +191,7 @@ class _Run:
         def body(carry: tuple[list[Any], list[Any]], rows: list[Any]) -> tuple[tuple[list[Any], list[Any]], list[Any]]:
             local = invariants | dict(zip((state.current for state in carried), carry[0], strict=True))
             local |= dict(zip(region.inputs, rows, strict=True))
-            run_nodes(graph, region.nodes, local)
+            self.nodes(region.nodes, local)
             following = [self._broadcast(state.next, local[state.next], self.leading[1:]) for state in carried]
             return (following, [local[value] for value in kept]), [local[value] for value in region.outputs]
 

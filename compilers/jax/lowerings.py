@@ -81,6 +81,11 @@ def _spikes(v: Any, threshold: Any, window: float, max_spikes: float) -> Any:
     return jnp.minimum(jnp.where(fires, jnp.floor(quotient), jnp.zeros_like(quotient)), max_spikes)
 
 
+def one_spike(xp: Any, v: Any, threshold: Any, *, window: float, max_spikes: float) -> Any:
+    """One spike at most, and a threshold that is positive and finite: no division. Has no surrogate gradient."""
+    return (v >= threshold).astype(v.dtype)
+
+
 @_spikes.defjvp
 def _surrogate(window: float, max_spikes: float, primals: Any, tangents: Any) -> tuple[Any, Any]:
     """The surrogate gradient: see :mod:`graphpool.ops.spiking` for the equations."""

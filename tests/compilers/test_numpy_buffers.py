@@ -335,47 +335,6 @@ def test_an_error_in_the_middle_changes_nothing_and_shows_the_line() -> None:
 
 
 # --- the same bits as the kernel -------------------------------------------------------------------------------
-class Spikes(Module):
-    """Spikes of a membrane that comes from outside, at most so many."""
-
-    def __init__(self, threshold: Any, most: float) -> None:
-        super().__init__(shape=3)
-        self.threshold = Parameter(threshold)
-        self.most = most
-
-    def step(self, v: Any) -> Any:
-        return spike(v, self.threshold, max_spikes=self.most)
-
-
-THRESHOLDS = ([1.0, 0.25, 3.0], [1.0, 0.0, 3.0], [-1.0, 1.0, 2.0], [np.inf, 1.0, 1e-310], [np.nan, 1.0, 1.0])
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("most", [1, 2, 2**16, 0.5, np.inf, 0, -1])
-@pytest.mark.parametrize("threshold", THRESHOLDS, ids=str)
-def test_spikes_are_those_of_the_kernel(threshold: list[float], most: float, dtype: Any) -> None:
-    near = [np.nextafter(np.array(one, dtype), np.array(side, dtype)) for one in (0.25, 1.0, 3.0) for side in (0, 9)]
-    values = [0.0, -0.0, 0.25, 1.0, 3.0, 7.0, -2.0, 1e30, -1e30, np.inf, -np.inf, np.nan, 1e-40, -1e-40, *near]
-    v = np.repeat(np.array(values, dtype)[:, None], 3, axis=1)
-    run = graphpool.compile(Spikes(np.array(threshold), most), dtype=dtype)
-    h = np.array(threshold).astype(dtype)
-    with np.errstate(all="ignore"):
-        kernel = graphpool.ops.row("spike").kernel(np, v, h, window=0.5, max_spikes=float(most))
-    for found in (run(v)[0][0], np.stack([run.step(row) for row in v])):
-        np.testing.assert_array_equal(found, kernel)
-        np.testing.assert_array_equal(np.signbit(found), np.signbit(kernel))
-
-
-def test_thresholds_that_change_sign_change_the_program() -> None:
-    run = graphpool.compile(Spikes(np.array([1.0, 1.0, 1.0]), 1))
-    x = np.array([[-2.0, 0.5, 2.0]])
-    assert_same(run(x)[0][0], np.array([[0, 0, 1]], np.float32))
-    run.set_parameters({"threshold": np.array([-1.0, -1.0, -1.0])})
-    with np.errstate(all="ignore"):
-        kernel = graphpool.ops.row("spike").kernel(np, x, -np.ones(3), window=0.5, max_spikes=1.0)
-    assert_same(run(x)[0][0], kernel.astype(np.float32))
-
-
 def test_a_sum_of_one_element_is_what_numpy_gives() -> None:
     class Sum(Module):
         def step(self, x: Any) -> Any:
