@@ -1,21 +1,22 @@
 """What runs outside of the time loop on JAX under ``hoist="auto"``.
 
 Measured on two cores of an x86-64 CPU, with 200 steps of ``Linear((K, 256))`` and ``LIF(256)`` in float32: the time
-with the product outside over that with it in the loop. The machine was busy; what differs by less than 0.4 is noise.
+with the product outside over that with it in the loop, the median of 15 rounds. The middle half of the rounds spans a
+fifth of the figure.
 
 ===== ==== ==== ==== ====
 K     B=1  B=16 B=32 B=64
 ===== ==== ==== ==== ====
-2     0.66 0.93 0.99 0.88
-16    1.27 0.96 1.01 1.32
-64    0.66 0.94 1.47 1.00
-256   0.50 1.02 0.51 1.05
+1     1.21 2.32 2.10 4.59
+2     0.83 1.05 0.99 1.29
+16    0.90 0.86 1.02 1.10
+64    0.75 0.90 0.78 0.84
+256   0.54 0.69 0.65 0.68
 ===== ==== ==== ==== ====
 
-So one product for all steps wins where a batch is small, and does not clearly lose where it is large. Gradients through
-it are a tie (K=64: 0.92, 0.96 and 0.98 at B=1, 8 and 32). With one input there is no product: XLA multiplies, and fuses
-that with the loop. There 100,000 steps of ``Linear((1, 5))`` and ``Rate(5)`` take 1.5 times as long with it outside.
-Nothing has been measured on a GPU.
+So a product outside wins where it is large, and is a tie where it is small and the batch, which nobody knows yet when
+the loop is arranged, is not. With one input there is no product: XLA multiplies, and fuses that with the loop.
+Gradients through it are a tie (K=64: 0.92, 0.96 and 0.98 at B=1, 8 and 32). Nothing has been measured on a GPU.
 """
 
 from __future__ import annotations
