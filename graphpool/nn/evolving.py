@@ -34,6 +34,9 @@ class Timeline(Protocol):
     def run_steps(self, module: Any, input_data: Any, record: bool) -> tuple[Any, Any, Any]:
         """Evolve a module by its step."""
 
+    def final_state(self, module: Any) -> dict[str, Any]:
+        """What ``state()`` returns."""
+
     def with_batch(self, data: Any, size_in: int | None) -> Any:
         """What ``_auto_batch`` makes of an input."""
 

@@ -117,7 +117,7 @@ class EvolveTrace(StepTrace):
         several = isinstance(result, (tuple, list))
         made = [self._over_time(operand_value(self._recorder, one)) for one in (result if several else [result])]
         output = {f"output.{number}": one for number, one in enumerate(made)} if several else made[0]
-        return output, self._final_state(module), self._record_of(module, path) if record else {}
+        return output, self.final_state(module), self._record_of(module, path) if record else {}
 
     def _run_once(self, module: Any, holders: set[int]) -> None:
         """Refuse a second run of one state in an evolution: it would start where the first one ends."""
@@ -160,7 +160,7 @@ class EvolveTrace(StepTrace):
     def _over_time(self, value: Value, leading: int = 2) -> Raster:
         return Raster(Tracer.of(self._recorder, value, False), leading)
 
-    def _final_state(self, module: Any) -> dict[str, Any]:
+    def final_state(self, module: Any) -> dict[str, Any]:
         """The new state, which may be returned and no more."""
         final = Unknown(self._recorder, "the state after the run", STATE_HINT)
         names = [join_path(path, name) for path, one in walk(module) for name in one._registered_names(State)]

@@ -32,10 +32,14 @@ HINTS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A row ``(N,)`` and where in the step it begins, from 0 to before 1."""
+    """A row ``(N,)`` and where in the step it begins, from 0 to before 1.
+
+    With ``is_held`` it began earlier than the sub-step at whose start it stands.
+    """
 
     place: Fraction
     row: Tracer
+    is_held: bool = False
 
 
 class Series:
@@ -108,6 +112,9 @@ class Series:
     def rows(self) -> Tracer:
         """What leaves the network in a step: a row ``(N,)``, or several, ``(clock, N)``."""
         if self.clock == 1:
+            if any(entry.place != self.entries[0].place for entry in self.entries):
+                what = "it leaves the network with events of several time steps, which no raster tells apart"
+                self._refuse(what, "return each as an output of its own, and merge what the run returns")
             return self.row()
         stacked: Any = np.stack([entry.row for entry in self.entries])
         return Tracer.of(self.recorder, stacked.value, False)
@@ -117,9 +124,9 @@ class Series:
         if count == 1:
             return self
         start, stop = Fraction(number, count), Fraction(number + 1, count)
-        inside = [Entry((one.place - start) * count, one.row) for one in self.entries if start <= one.place < stop]
+        inside = [replace(one, place=(one.place - start) * count) for one in self.entries if start <= one.place < stop]
         if not self.is_event and not (inside and inside[0].place == 0):
-            inside.insert(0, Entry(Fraction(0), self.at(start)))
+            inside.insert(0, Entry(Fraction(0), self.at(start), is_held=True))
         return self.with_entries(inside)
 
     # --- operators ----------------------------------------------------------------------------------------------------
@@ -257,11 +264,11 @@ class Series:
             self._refuse("append_c joins series of one kind, all of this network", RASTER_HINT)
         everyone = [self, *others]
         if self.is_event:
-            entries = [entry for number in range(len(everyone)) for entry in _widened(everyone, number)]
+            entries = _added_up(entry for number in range(len(everyone)) for entry in _widened(everyone, number))
         else:
             joined: list[Any] = [np.concatenate([one.at(entry.place) for one in everyone]) for entry in self.entries]
             entries = [replace(entry, row=row) for entry, row in zip(self.entries, joined, strict=True)]
-        made = self.with_entries(_in_order(entries), sum(one.num_channels for one in everyone))
+        made = self.with_entries(entries, sum(one.num_channels for one in everyone))
         return self._in_place(made) if inplace else made
 
     def merge(self, other: Any, delay: float = 0.0, remove_duplicates: bool = False, inplace: bool = False) -> Series:
@@ -270,7 +277,7 @@ class Series:
         plain = self.is_event and not delay and not remove_duplicates
         if not plain or any(not isinstance(one, Series) or one.num_channels != self.num_channels for one in others):
             self._refuse("merge joins events on the same channels, without a delay", RASTER_HINT)
-        made = self.with_entries(_in_order(entry for one in (self, *others) for entry in one.entries))
+        made = self.with_entries(_added_up(entry for one in (self, *others) for entry in one.entries))
         return self._in_place(made) if inplace else made
 
     def copy(self) -> Series:
@@ -316,8 +323,12 @@ OPERANDS = (int, float, np.generic, np.ndarray, list, Tracer, Raster, Series)
 """What the other operand of an operator may be."""
 
 
-def _in_order(entries: Iterable[Entry]) -> list[Entry]:
-    return sorted(entries, key=lambda entry: entry.place)
+def _added_up(entries: Iterable[Entry]) -> list[Entry]:
+    """Events in order of time, those of one time as one row."""
+    found: dict[Fraction, Any] = {}
+    for entry in sorted(entries, key=lambda entry: entry.place):
+        found[entry.place] = found[entry.place] + entry.row if entry.place in found else entry.row
+    return [Entry(place, row) for place, row in found.items()]
 
 
 def _widened(series: Sequence[Series], number: int) -> Iterator[Entry]:

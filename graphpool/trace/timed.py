@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -241,7 +242,7 @@ class TimedTrace(EvolveTrace):
 
 
 def _joined(outputs: list[Any]) -> Any:
-    """The outputs of all sub-steps, one after the other."""
+    """The outputs of all sub-steps, one after the other; what was only held from one to the next does not count."""
     first, count = outputs[0], len(outputs)
     if count == 1:
         return first
@@ -250,6 +251,9 @@ def _joined(outputs: list[Any]) -> Any:
             return {name: _joined([one[name] for one in outputs]) for name in first}
         return tuple(_joined([one[place] for one in outputs]) for place in range(len(first)))
     entries = [
-        Entry((number + entry.place) / count, entry.row) for number, one in enumerate(outputs) for entry in one.entries
+        replace(entry, place=(number + entry.place) / count)
+        for number, one in enumerate(outputs)
+        for entry in one.entries
+        if number == 0 or not entry.is_held
     ]
     return first.with_entries(entries)

@@ -23,13 +23,14 @@ from tests.nn.timed_networks import (
     Nested,
     OnSeries,
     Scaled,
+    Spiking,
     events,
     rows,
     signal,
 )
 
 TARGETS = ["numpy", "jax", "onnx"]
-WHICH = ["on series", "on rasters", "mixed", "finer", "spiking, finer", "nested"]
+WHICH = ["on series", "on rasters", "mixed", "finer", "spiking, finer", "nested", "relayed"]
 """The networks that run on all targets; the others on one."""
 
 
@@ -217,6 +218,32 @@ def test_events_side_by_side() -> None:
     found, _, _ = graphpool.compile(module_that_evolves(code, **kinds), dtype="float64").timed()(events())
     assert found.num_channels == 9
     np.testing.assert_array_equal(found.raster(DT, add_events=True), expected.raster(DT, add_events=True))
+
+
+class Merged(Spiking):
+    """Events of two children, and of the input, as one series each."""
+
+    def __init__(self, first: int, last: int, with_input: bool) -> None:
+        super().__init__(first, last)
+        self.with_input = with_input
+
+    def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+        merged = self.cells(ts_input)[0].merge(self.readout(ts_input)[0])
+        return merged.merge(ts_input) if self.with_input else merged, {}, {}
+
+
+def test_merged_events_keep_their_sub_steps() -> None:
+    expected, _, _ = Merged(2, 2, False)(events())
+    found, _, _ = graphpool.compile(Merged(2, 2, False), dtype="float64").timed()(events())
+    assert set(np.round(found.times / DT % 1, 9)) == {0.25, 0.75}
+    np.testing.assert_array_equal(found.times, expected.times)
+    np.testing.assert_array_equal(found.raster(DT / 2, add_events=True), expected.raster(DT / 2, add_events=True))
+
+
+@pytest.mark.parametrize("network", [Merged(2, 3, False), Merged(2, 2, True)], ids=["children", "input"])
+def test_events_of_several_time_steps_leave_the_network_one_by_one(network: Any) -> None:
+    with pytest.raises(TraceError, match="events of several time steps(?s:.*)each as an output of its own"):
+        graphpool.compile(network)
 
 
 RASTER_CODE: dict[str, Any] = {

@@ -179,6 +179,43 @@ class Nested(TimedModule):
         return (two, -one), {}, {}
 
 
+class Relay(TimedModule):
+    """Hands its input on, as it is and beside a signal of its own time step."""
+
+    def __init__(self, dt: float) -> None:
+        super().__init__(dt, shape=3)
+        self.sums = Accumulate(dt=dt).timed()
+
+    def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+        sums, state, _ = self.sums(ts_input)
+        return (ts_input * 2.0, ts_input - sums, sums[:, 0].append_c(ts_input)), state, {}
+
+
+class Relayed(TimedModule):
+    """Children of sub-steps, two levels of them, which give samples of a coarser signal as well as of their own."""
+
+    def __init__(self, dt: float = DT) -> None:
+        super().__init__(dt, shape=3)
+        self.thirds = Accumulate(dt=dt / 3).timed()
+        self.first = Relay(dt / 2)
+        self.second = Deeper(dt / 2)
+
+    def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+        finer, _, _ = self.thirds(ts_input)
+        return (*self.first(finer)[0], *self.second(ts_input)[0]), {}, {}
+
+
+class Deeper(TimedModule):
+    """A relay within a child of sub-steps."""
+
+    def __init__(self, dt: float) -> None:
+        super().__init__(dt, shape=3)
+        self.relay = Relay(dt / 2)
+
+    def evolve(self, ts_input: Any, duration: Any, num_timesteps: Any, record: bool = False) -> Any:
+        return self.relay(ts_input)[0], self.state(), {}
+
+
 class Louder(OnSeries):
     """Calls the evolve of its base."""
 
@@ -228,6 +265,7 @@ NETWORKS: dict[str, Any] = {
     "spiking, all finer": (lambda: Spiking(4, 2), events),
     "signals and events": (Both, signal),
     "nested": (Nested, signal),
+    "relayed": (Relayed, signal),
     "wrapper": (lambda: chain().timed(), signal),
     "noise": (Noisy, signal),
     "louder": (lambda: Louder((3, 5, 7, 1), DT), signal),

@@ -256,6 +256,9 @@ class Module(Registry):
 
     def state(self, family: str | Collection[str] | None = None) -> dict[str, Any]:
         """Copies of all states as a nested dict; see :meth:`parameters`."""
+        timeline = current_timeline()
+        if timeline is not None and family is None:
+            return timeline.final_state(self)
         refuse_in_step("state()", self.full_name, READ_HINT)
         return self._of_kind(State, family)
 
