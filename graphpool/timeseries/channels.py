@@ -79,7 +79,7 @@ def select_channels(channels: Any, count: int, where: str) -> slice | Integers:
         SeriesTypeError: it is none of these.
     """
     if channels is None or isinstance(channels, slice):
-        return slice(None) if channels is None else channels
+        return slice(None) if channels is None else _read_slice(channels, count, where)
     array = _as_array(channels, where)
     if array.dtype == np.bool_ and array.ndim:
         if array.size != count:
@@ -97,6 +97,14 @@ def select_channels(channels: Any, count: int, where: str) -> slice | Integers:
         raise ChannelError(format_error(what, where=where, hint=hint))
     numbers = picked.astype(np.int64)
     return np.where(numbers < 0, numbers + count, numbers)
+
+
+def _read_slice(channels: slice, count: int, where: str) -> slice:
+    try:
+        channels.indices(count)
+    except (TypeError, ValueError) as error:  # a step of 0 is a ValueError
+        raise SeriesTypeError(format_error(f"channels={channels!r}: {error}", where=where)) from error
+    return channels
 
 
 def list_channels(channels: Any, count: int, where: str) -> Integers:

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphpool.errors import SeriesTypeError, TimeSeriesError, format_error, missing_extra
 from graphpool.timeseries.base import UNNAMED
-from graphpool.timeseries.clock import Clock, Floats, read_dt, read_times
+from graphpool.timeseries.clock import MOST_SLACK, Clock, Floats, read_dt, read_times
 from graphpool.timeseries.continuous import TSContinuous
 from graphpool.timeseries.event import TSEvent
 from graphpool.timeseries.event_base import Events
@@ -41,7 +41,7 @@ def continuous_from_frame(frame: Any, dt: Any, epoch: Any, fields: dict[str, Any
             what, hint = f"column {column!r} is {dtype}", "columns of real numbers; drop, or convert, the others"
             raise TimeSeriesError(format_error(what, where=where, hint=hint))
     samples = frame.to_numpy(dtype=np.float64, na_value=np.nan)
-    return _continuous(_seconds(frame.index, epoch, where), samples, dt, where, fields)
+    return _continuous(_seconds(frame.index, epoch, where), samples, dt, _unit(frame.index), where, fields)
 
 
 def events_to_frame(series: Events, epoch: Any) -> Any:
@@ -91,8 +91,8 @@ def continuous_from_xarray(array: Any, dt: Any, epoch: Any, fields: dict[str, An
     """See ``TSContinuous.from_xarray``."""
     fields = _named(array, fields, "name", "units")
     where = _where("TSContinuous", fields)
-    times, values = _read_array(array, 2, epoch, where)
-    return _continuous(times, values, dt, where, fields)
+    index, values = _read_array(array, 2, where)
+    return _continuous(_seconds(index, epoch, where), values, dt, _unit(index), where, fields)
 
 
 def events_to_xarray(series: Events, epoch: Any) -> Any:
@@ -103,8 +103,9 @@ def events_to_xarray(series: Events, epoch: Any) -> Any:
 def events_from_xarray(array: Any, epoch: Any, fields: dict[str, Any]) -> TSEvent:
     """See ``TSEvent.from_xarray``."""
     fields = _named(array, fields, "name")
-    times, channels = _read_array(array, 1, epoch, _where("TSEvent", fields))
-    return TSEvent(times, channels, **fields)
+    where = _where("TSEvent", fields)
+    index, channels = _read_array(array, 1, where)
+    return TSEvent(_seconds(index, epoch, where), channels, **fields)
 
 
 def _array(values: Any, dims: tuple[str, ...], coordinates: dict[str, Any], series: Any, epoch: Any) -> Any:
@@ -118,7 +119,8 @@ def _array(values: Any, dims: tuple[str, ...], coordinates: dict[str, Any], seri
     return array
 
 
-def _read_array(array: Any, most: int, epoch: Any, where: str) -> tuple[Floats, Any]:
+def _read_array(array: Any, most: int, where: str) -> tuple[Any, Any]:
+    """The index of the times, and the values, times first."""
     if not isinstance(array, _xarray().DataArray):
         what, hint = f"got a {type(array).__name__}", "an xarray.DataArray, for example one variable of a dataset"
         raise SeriesTypeError(format_error(what, where=where, hint=hint))
@@ -128,8 +130,7 @@ def _read_array(array: Any, most: int, epoch: Any, where: str) -> tuple[Floats, 
         raise TimeSeriesError(format_error(what, where=where, hint=hint))
     if TIME not in array.coords:
         raise TimeSeriesError(format_error(f"it has no coordinate {TIME!r}", where=where, hint="the times of its rows"))
-    values = array.transpose(TIME, ...).to_numpy()
-    return _seconds(_pandas().Index(array[TIME].to_numpy()), epoch, where), values
+    return _pandas().Index(array[TIME].to_numpy()), array.transpose(TIME, ...).to_numpy()
 
 
 # --- times ------------------------------------------------------------------------------------------------------------
@@ -181,6 +182,13 @@ def _seconds(index: Any, epoch: Any, where: str) -> Floats:
     return read_times(nanoseconds / PER_SECOND, where)
 
 
+def _unit(index: Any) -> float:
+    """The smallest difference of two times of an index of dates or time differences, in seconds; else 0."""
+    pandas = _pandas()
+    is_counted = isinstance(index, (pandas.DatetimeIndex, pandas.TimedeltaIndex))
+    return pandas.Timedelta(1, index.unit).total_seconds() if is_counted else 0.0
+
+
 def _read_epoch(epoch: Any, where: str) -> Any:
     pandas = _pandas()
     try:
@@ -193,13 +201,16 @@ def _read_epoch(epoch: Any, where: str) -> Any:
 
 
 # --- series -----------------------------------------------------------------------------------------------------------
-def _continuous(times: Floats, samples: Any, dt: Any, where: str, fields: dict[str, Any]) -> TSContinuous:
+def _continuous(
+    times: Floats, samples: Any, dt: Any, unit: float, where: str, fields: dict[str, Any]
+) -> TSContinuous:
+    """A series; with a ``dt`` it has a clock, from whose steps each of the times may be off by a ``unit`` in seconds."""
     if dt is None:
         return TSContinuous(times, samples, **fields)
     start = float(times[0]) if times.size else float(fields.get("t_start") or 0.0)
     clock = Clock(read_dt(dt, where), start)
-    steps = clock.positions(times, where)
-    off = steps != np.arange(len(times))
+    # Both the first time and each other one have been rounded to a half.
+    off = np.abs(clock.positions(times, where) - np.arange(len(times))) > min(unit / clock.dt, MOST_SLACK)
     if off.any():
         step = int(np.argmax(off))
         what = f"step {step} of dt={clock.dt} s is at t={clock.time(step)} s, its time is {times[step]} s"

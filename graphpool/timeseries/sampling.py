@@ -166,7 +166,7 @@ def _between(axis: Floats, samples: Floats, asked: Floats, kind: Kind | int, whe
     try:
         curve = interp1d(axis, samples, kind=kind, axis=0, copy=False, assume_sorted=True)
         values: Floats = curve(asked).real
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         what = f"interpolation {kind!r} of {len(axis)} samples: {error}"
         hint = "a spline needs one sample more than its order, and finite values"
         raise TimeSeriesError(format_error(what, where=where, hint=hint)) from error

@@ -123,3 +123,5 @@ def test_the_rarer_kinds_are_those_of_scipy(kind: Any) -> None:
 def test_a_spline_of_too_few_samples() -> None:
     with pytest.raises(TimeSeriesError, match="'x': interpolation 'cubic' of 3 samples"):
         TSContinuous([0, 1, 2], [0, 1, 2], interp_kind="cubic", name="x")(0.5)
+    with pytest.raises(TimeSeriesError, match="'x': interpolation 10{30} of 3 samples"):
+        TSContinuous([0, 1, 2], [0, 1, 2], interp_kind=10**30, name="x")(0.5)

@@ -79,7 +79,10 @@ def test_a_mask_has_one_bool_a_channel(signal, spikes, mask):
             ask(mask)
 
 
-@pytest.mark.parametrize("channels", [1.0, 0.5, "a", ["a", "b"], True, [1, None], [[0], [1, 2]], 1j])
+NO_NUMBERS = [1.0, 0.5, "a", ["a", "b"], True, [1, None], [[0], [1, 2]], 1j, slice("a"), slice(0, 2, 0)]
+
+
+@pytest.mark.parametrize("channels", NO_NUMBERS, ids=str)
 def test_channels_are_whole_numbers(signal, spikes, channels):
     for ask in ways_to_ask(signal, spikes):
         with pytest.raises(SeriesTypeError, match="'both': (the )?channels"):

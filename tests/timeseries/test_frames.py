@@ -55,6 +55,19 @@ def test_there_and_back(kind: str, epoch: Any) -> None:
     assert (back.t_stop, back.num_channels) == (1.0, 4)
 
 
+@pytest.mark.parametrize("kind", ["pandas", "xarray"])
+@pytest.mark.parametrize("rate", [44100, 3, 30e6])
+def test_dates_hold_a_clock_whose_steps_are_no_whole_nanoseconds(kind: str, rate: float) -> None:
+    series = TSContinuous.from_clocked(np.arange(20_000.0), 1 / rate, t_start=7 / rate)
+    held = getattr(series, f"to_{kind}")(EPOCH)
+    back = getattr(TSContinuous, f"from_{kind}")(held, dt=1 / rate, epoch=EPOCH)
+    assert back.clock is not None and back.clock.dt == 1 / rate
+    np.testing.assert_array_equal(back.samples, series.samples)
+    np.testing.assert_allclose(back.times, series.times, rtol=0, atol=2e-9)
+    with pytest.raises(TimeSeriesError, match=f"step 1 of dt={2 / rate} s"):
+        getattr(TSContinuous, f"from_{kind}")(held, dt=2 / rate, epoch=EPOCH)
+
+
 def test_what_the_frames_look_like() -> None:
     frame = signal().to_pandas()
     assert isinstance(frame, pd.DataFrame)
