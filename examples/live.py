@@ -23,7 +23,7 @@ matplotlib.use("Agg")
 import numpy as np
 
 import graphpool
-from graphpool import TSContinuous, TSEvent
+from graphpool import TimeSeries, TSContinuous, TSEvent
 from graphpool.errors import ClockError, GraphpoolError
 from graphpool.nn.combinators import Sequential
 from graphpool.nn.modules import LIF, Linear
@@ -83,6 +83,8 @@ def join(records: list[Any]) -> Any:
     """The records of several blocks as one."""
     if isinstance(records[0], dict):
         return {name: join([record[name] for record in records]) for name in records[0]}
+    if isinstance(records[0], TimeSeries):
+        return TimeSeries.concatenate_t(records)
     return np.concatenate(records, axis=1)
 
 

@@ -56,7 +56,7 @@ class Signature:
         name: the name of the model.
         dt: the time step in seconds, or None.
         inputs, outputs, states, params: the ports, in order. An ``.onnx`` file has no parameters to set.
-        records: the values that ``record=True`` returns.
+        records: the values that ``record=True`` returns; the kind of those that are no signals is ``""``.
         takes_sample: whether a run has noise, which depends on the number of the sample.
         emit: ``"each"``: outputs are ``(B, T, *sample)``; ``"last"``: ``(B, *sample)``, of the last step.
         format_version: the version of this layout.
@@ -83,7 +83,7 @@ def signature_of(graph: Graph, emit: Emit = "each") -> Signature:
         outputs=tuple(PortSignature(o.name, graph.type(o.value), o.kind, o.clock) for o in graph.outputs),
         states=tuple(StateSignature(s.name, graph.type(s.current), s.init) for s in graph.states),
         params=tuple(ParamSignature(p.name, graph.type(p.value)) for p in graph.params),
-        records=tuple(PortSignature(r.name, graph.type(r.value)) for r in graph.records),
+        records=tuple(PortSignature(r.name, graph.type(r.value), r.kind) for r in graph.records),
         takes_sample=any(port.kind == SAMPLE for port in graph.inputs),
         emit=emit,
     )

@@ -45,8 +45,8 @@ class TraceHooks(Protocol):
     def missing(self, module: Any, name: str) -> None:
         """An attribute that is not there is read; may raise, else the usual AttributeError follows."""
 
-    def record(self, module: Any, name: str, value: Any) -> None:
-        """Mark a value that ``record=True`` shows."""
+    def record(self, module: Any, name: str, value: Any, kind: str = "") -> None:
+        """Mark a value that ``record=True`` shows; with a ``kind``, ``continuous`` or ``event``, it is a signal."""
 
     def path(self, module: Any, *, in_run: bool = False) -> str:
         """The dotted path of ``module`` in the traced tree; with ``in_run`` from the module whose evolution it is."""

@@ -200,7 +200,7 @@ def _read_signature(path: str, text: str, session: Any) -> tuple[Signature, list
             outputs=tuple(map(_read_port, stored["outputs"])),
             states=tuple(map(_read_state, stored["states"])),
             params=tuple(map(_read_param, stored.get("params", ()))),
-            records=tuple(map(_read_port, stored["records"])),
+            records=tuple(_read_port({"kind": ""} | entry) for entry in stored["records"]),
             takes_sample=bool(ports) and ports[-1].kind == SAMPLE,
             emit=_read_emit(stored.get("emit", "each")),
         )

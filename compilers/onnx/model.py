@@ -12,7 +12,7 @@ The metadata, all of it text:
     strict JSON: ``name``; ``dt`` (seconds or null); ``inputs`` and ``outputs``, each a list of
     ``{name, tensor, dtype, shape, kind}`` where ``tensor`` is the name in the file, ``dtype`` NumPy's name
     and ``shape`` that of one sample at one step; an output of k rows a step, ``(k, N)``, has ``clock``: k;
-    ``records``, likewise without ``kind``; ``params``, likewise, where
+    ``records``, likewise, with a ``kind`` where they are signals; ``params``, without ``kind``, where
     parameters are inputs of the file, after the states (constants are not listed); ``states``, a list
     of ``{name, input, output, dtype, shape, init}`` where ``init`` is ``{"fill": number}`` or nested lists,
     and NaN and infinities are the strings ``nan``, ``inf`` and ``-inf``.
@@ -136,7 +136,10 @@ def _signature(plan: Plan, options: FileOptions) -> dict[str, Any]:
             | ({} if out.clock == 1 else {"clock": out.clock})
             for out in graph.outputs
         ],
-        "records": [tensor(rec.name, f"record.{rec.name}", rec.value) for rec in graph.records],
+        "records": [
+            tensor(rec.name, f"record.{rec.name}", rec.value) | ({"kind": rec.kind} if rec.kind else {})
+            for rec in graph.records
+        ],
         "states": [_state(state) for state in graph.states],
     } | ({"params": params} if options.parameters == "inputs" else {})
 

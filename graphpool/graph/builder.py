@@ -36,7 +36,8 @@ from graphpool.graph.types import Array, Attributes, Literal, TensorType, is_kno
 Infer = Callable[[str, tuple[TensorType, ...], Attributes], TensorType]
 """The type rule of an op: raises :class:`~graphpool.errors.TypeRuleError` where operands do not fit."""
 
-KINDS = ("continuous", "event", SAMPLE)
+SIGNALS = ("continuous", "event")
+KINDS = (*SIGNALS, SAMPLE)
 
 
 class GraphBuilder:
@@ -146,9 +147,9 @@ class GraphBuilder:
         """Add an output."""
         self._outputs.append(Output(name, value, kind, clock))
 
-    def record(self, name: str, value: Value) -> None:
-        """Add a recorded value."""
-        self._records.append(Record(name, value))
+    def record(self, name: str, value: Value, kind: str = "") -> None:
+        """Add a recorded value; see :class:`~graphpool.graph.graph.Record`."""
+        self._records.append(Record(name, value, kind))
 
     def build(self) -> Graph:
         """The finished graph, verified.
@@ -272,6 +273,10 @@ def _table_problems(graph: Graph) -> Iterable[str]:
     for port in ports:
         if port.kind not in KINDS:
             yield f"{port.name}: kind {port.kind!r} is none of {', '.join(KINDS)}"
+    for record in graph.records:
+        type_ = graph.type(record.value)
+        if record.kind and (record.kind not in SIGNALS or len(type_.shape) != 1):
+            yield f"{record.name}: kind {record.kind!r} of {type_}; vectors are {' or '.join(SIGNALS)}"
 
 
 def _name_problems(graph: Graph) -> Iterable[str]:

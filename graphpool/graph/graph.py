@@ -100,10 +100,15 @@ class Output:
 
 @dataclass(frozen=True)
 class Record:
-    """A value that ``record=True`` shows, under the dotted path of its module."""
+    """A value that ``record=True`` shows, under the dotted path of its module.
+
+    With a ``kind``, ``continuous`` or ``event``, it is a signal, ``(N,)`` at each step; a time series
+    where the run is timed.
+    """
 
     name: str
     value: Value
+    kind: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +192,7 @@ class Graph:
             tuple(self.type(param.value) for param in self.params),
             tuple((self.type(state.current), state.init, keys.get(state.next), state.clock) for state in self.states),
             tuple((keys.get(output.value), output.kind, output.clock) for output in self.outputs),
-            tuple(keys.get(record.value) for record in self.records),
+            tuple((keys.get(record.value), record.kind) for record in self.records),
         )
 
     def __eq__(self, other: object) -> bool:

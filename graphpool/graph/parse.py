@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphpool.errors import GraphError, TypeRuleError
-from graphpool.graph.builder import GraphBuilder, Infer
+from graphpool.graph.builder import SIGNALS, GraphBuilder, Infer
 from graphpool.graph.graph import Graph, Value
 from graphpool.graph.literals import Find, LiteralReader
 from graphpool.graph.scanner import LARGEST_FILL, LARGEST_VALUE, Scanner
@@ -126,6 +126,10 @@ class _Parser:
     def _kind(self) -> str:
         return self.scan.word() or "continuous"
 
+    def _signal(self) -> str:
+        """The kind of a record that is a signal; a word that is none begins the next line."""
+        return next((kind for kind in SIGNALS if self.scan.take(kind)), "")
+
     def _clock(self) -> int:
         if not self.scan.take("clock"):
             return 1
@@ -146,7 +150,7 @@ class _Parser:
             case "record":
                 name = self.scan.name("the name of a record")
                 self.scan.expect("=")
-                self.builder.record(name, self._operand())
+                self.builder.record(name, self._operand(), self._signal())
             case "next":
                 self._next()
             case _:

@@ -34,7 +34,10 @@ def print_graph(graph: Graph) -> str:
     for value, node in enumerate(graph.nodes):
         if node.op not in LEAF_OPS:
             lines.append(_with_source(f"  {describe(graph, value)}", graph, value))
-    lines += [f"  record {name_text(record.name)} = {reference(graph, record.value)}" for record in graph.records]
+    lines += [
+        f"  record {name_text(record.name)} = {reference(graph, record.value)}{' ' if record.kind else ''}{record.kind}"
+        for record in graph.records
+    ]
     lines += [f"  next {reference(graph, state.current)} = {reference(graph, state.next)}" for state in graph.states]
     return "\n".join([*lines, "}"])
 

@@ -14,6 +14,8 @@ from typing import Any, NoReturn, Protocol
 
 from graphpool.errors import ModuleError, format_error
 from graphpool.parameters import active_trace
+from graphpool.timeseries import TSContinuous, TSEvent
+from graphpool.timeseries.clock import Clock
 
 Evolve = Callable[..., tuple[Any, Any, Any]]
 
@@ -63,6 +65,19 @@ def current_timeline() -> Timeline | None:
     hooks = active_trace.get()
     found: Timeline | None = None if hooks is None else hooks.timeline
     return found
+
+
+def recorded_series(array: Any, kind: str, clock: Clock, name: str) -> TSContinuous | TSEvent:
+    """A recorded signal as a time series.
+
+    Args:
+        array: ``(1, T, N)``.
+        kind: ``continuous`` or ``event``.
+        clock: whose step 0 is the first row.
+        name: of the series.
+    """
+    make = TSEvent.from_raster if kind == "event" else TSContinuous.from_clocked
+    return make(array[0], dt=clock.dt, t_start=clock.origin, name=name)
 
 
 def wrap_evolve(cls: type) -> None:

@@ -87,5 +87,5 @@ class Rewrite:
         for output in self.graph.outputs:
             self.builder.output(output.name, self.root(output.value), output.kind, output.clock)
         for record in self.graph.records:
-            self.builder.record(record.name, self.root(record.value))
+            self.builder.record(record.name, self.root(record.value), record.kind)
         return self.builder.build()

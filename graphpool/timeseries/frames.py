@@ -201,10 +201,8 @@ def _read_epoch(epoch: Any, where: str) -> Any:
 
 
 # --- series -----------------------------------------------------------------------------------------------------------
-def _continuous(
-    times: Floats, samples: Any, dt: Any, unit: float, where: str, fields: dict[str, Any]
-) -> TSContinuous:
-    """A series; with a ``dt`` it has a clock, from whose steps each of the times may be off by a ``unit`` in seconds."""
+def _continuous(times: Floats, samples: Any, dt: Any, unit: float, where: str, fields: dict[str, Any]) -> TSContinuous:
+    """A series; with a ``dt`` it has a clock, from whose steps the times may be off by a ``unit`` in seconds."""
     if dt is None:
         return TSContinuous(times, samples, **fields)
     start = float(times[0]) if times.size else float(fields.get("t_start") or 0.0)

@@ -87,9 +87,9 @@ class EvolveTrace(StepTrace):
             self.refuse(f"self.{name} is assigned in evolve", hint)
         super().write(module, name, value)
 
-    def record(self, module: Any, name: str, value: Any) -> None:
+    def record(self, module: Any, name: str, value: Any, kind: str = "") -> None:
         """A value that ``record=True`` shows."""
-        super().record(module, name, value.row if isinstance(value, Raster) else value)
+        super().record(module, name, value.row if isinstance(value, Raster) else value, kind)
 
     def call_step(self, module: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a module's step, which another step calls."""

@@ -83,6 +83,8 @@ class StepTrace:
         self._handles: dict[tuple[int, str], Tracer] = {}
         self._currents: dict[str, tuple[Value, tuple[int, str]]] = {}
         self._records: dict[str, Value] = {}
+        self._signals: dict[str, str] = {}
+        """The kinds of records that are signals."""
         self._sample: Value | None = None
         self._guards = Guards(self._tree, self._recorder)
         self._inputs = self._declare_inputs(input_shapes)
@@ -183,7 +185,7 @@ class StepTrace:
             for name in module._registered_names(State):
                 held[join_path(path, name)] = self._handles[id(module), name].value
             for name, value in held.items():
-                self._recorder.builder.record(name, value)
+                self._recorder.builder.record(name, value, self._signals.get(name, ""))
             taken = [*module._registered_names(), *module.modules(), *(name.rpartition(".")[2] for name in held)]
             outputs = dict(self._outputs.of(path, taken))
             for name, value in outputs.items():
@@ -238,8 +240,8 @@ class StepTrace:
         if self._guards.hides(module, name):
             self._recorder.fail(f"the random generator self.{name} is read in a step", hint=COPY_HINT)
 
-    def record(self, module: Any, name: str, value: Any) -> None:
-        """A value that ``record=True`` shows."""
+    def record(self, module: Any, name: str, value: Any, kind: str = "") -> None:
+        """A value that ``record=True`` shows; a vector with a ``kind`` is a signal."""
         full = join_path(self.path(module), name)
         if not isinstance(name, str) or not name.replace("_", "a").isalnum():
             self._recorder.fail(f"{name!r} cannot name a record", hint="use letters, digits and underscores")
@@ -250,6 +252,8 @@ class StepTrace:
         if name in module.modules():
             self._recorder.fail(f"{full!r} is a submodule, under which its own records go", hint="rename the record")
         self._records[full] = operand_value(self._recorder, value)
+        if len(self._recorder.type(self._records[full]).shape) == 1:
+            self._signals[full] = kind
 
     def call_step(self, module: Any, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a module's step: what goes in and what comes out are copies."""

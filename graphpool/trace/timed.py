@@ -168,6 +168,10 @@ class TimedTrace(EvolveTrace):
         zeros = Tracer.of(self._recorder, self._recorder.constant(np.zeros(module.size_in)), False)
         return self._series(module.input_type, module.spiking_input, zeros, "silence")
 
+    def record(self, module: Any, name: str, value: Any, kind: str = "") -> None:
+        """A value that ``record=True`` shows; of several sub-steps only the last, which is no signal."""
+        super().record(module, name, value, kind if self._sub_step[1] == 1 else "")
+
     # --- between series and rasters -----------------------------------------------------------------------------------
     def prepare(self, module: Any, ts_input: Any, duration: Any, num_timesteps: Any) -> tuple[Any, Any, Any]:
         """The times, the raster, and the number of steps."""

@@ -77,9 +77,12 @@ names = st.one_of(
 )
 
 
+kinds = st.sampled_from(["", "continuous", "event"])
+
+
 @settings(SLOW_MACHINE, max_examples=200)
-@given(st.lists(names, unique=True, min_size=6, max_size=6), names, st.booleans(), st.booleans())
-def test_any_name_comes_back(drawn: list[str], title: str, clash: bool, alone: bool) -> None:
+@given(st.lists(names, unique=True, min_size=6, max_size=6), names, st.booleans(), st.booleans(), kinds)
+def test_any_name_comes_back(drawn: list[str], title: str, clash: bool, alone: bool, kind: str) -> None:
     port, param, state, output, other, record = drawn
     assume(not state.startswith(f"{param}.") and not param.startswith(f"{state}."))
     builder = GraphBuilder(title, 0.25, any_infer)
@@ -91,7 +94,7 @@ def test_any_name_comes_back(drawn: list[str], title: str, clash: bool, alone: b
     builder.output(output, y)
     if not alone:
         builder.output(other, v, "event")
-    builder.record(record, x)
+    builder.record(record, x, kind)
     graph = builder.build()
     assert graph.nodes[y].args == (x, w, v)
     again = parse(str(graph), any_infer)
@@ -313,6 +316,8 @@ MALFORMED: list[tuple[str, str, str]] = [
     ("next %v = %1", "next %v = %2", r"state v: current f64\[3\], next f64, init f64\[3\]"),
     ("  next %v = %1\n", "", r"states without a next value: v"),
     ("record r = %2", "record = %2", r"line 7, column 10: expected the name of a record, found '='"),
+    ("record r = %2", "record r = %2 event", r"r: kind 'event' of f64; vectors are continuous or event"),
+    ("record r = %2", "record r = %1 sample", r"line 7, column 17: expected the end of the line, found 'sample'"),
     ("record r = %2", "record r = %2\n  record r = %1", "names used twice: r"),
     ("record r = %2", "record r = %2\n  record r.s = %1", "'r' is a value and a module at once"),
     ("\n}", "", r"line 8, column 15: expected 'param', .* or '}', found the end of the text"),

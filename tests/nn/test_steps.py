@@ -362,7 +362,7 @@ class Hooks:
     def missing(self, module, name):
         self.said.append(("missing", module.name, name))
 
-    def record(self, module, name, value):
+    def record(self, module, name, value, kind):
         self.said.append(("record", module.name, name))
 
     def call_step(self, module, step, args, kwargs):

@@ -195,9 +195,21 @@ def test_records_are_raw_arrays(target: str | None) -> None:
     assert timed(np.ones((5, 4)))[2] == {}
 
 
-def test_the_outputs_of_a_chain_are_recorded_as_series() -> None:
+@pytest.mark.parametrize("target", [None, *TARGETS, "file", "graph"])
+def test_the_outputs_of_a_chain_are_recorded_as_series(target: str | None, tmp_path: Path) -> None:
     inner = Sequential(Linear((3, 4), weight=np.ones((3, 4))), Rate(4, tau=16 * DT, dt=DT))
-    timed = Sequential(inner, Exact()).timed(dt=DT)
+    net = Sequential(inner, Exact())
+    if target is None:
+        timed = net.timed(dt=DT)
+    else:
+        run = graphpool.compile(net, target if target in TARGETS else "onnx")
+        if target == "file":
+            run.save(tmp_path / "net.onnx", record=True)
+            run = graphpool.load(tmp_path / "net.onnx")
+        elif target == "graph":
+            run.save(tmp_path / "net.gpz")
+            run = graphpool.load(tmp_path / "net.gpz")
+        timed = run.timed(dt=DT)
     timed(np.ones((2, 3)))
     output, _, recorded = timed(np.ones((5, 3)), record=True)
     assert list(recorded) == ["0_Sequential_output", "1_Exact_output", "0_Sequential", "1_Exact"]

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from graphpool.errors import ModuleError, format_error
+from graphpool.nn.evolving import recorded_series
 from graphpool.nn.modules.module import Module
 from graphpool.nn.modules.timekeeper import Timekeeper
 from graphpool.parameters import Shape, is_integer
-from graphpool.timeseries import TSContinuous, TSEvent
 
 
 class Sequential(Module):
@@ -89,7 +89,7 @@ class Sequential(Module):
         """Pass one sample through all modules."""
         for name, module in self.modules().items():
             x = module.step(x)
-            self.record(f"{name}_output", x)
+            self._record(f"{name}_output", x, _kind(module))
         return x
 
     def _wrap_recorded_state(self, recorded: dict[str, Any], clock: Any) -> dict[str, Any]:
@@ -99,8 +99,7 @@ class Sequential(Module):
             name = f"{child}_output"
             array = wrapped.get(name)
             if array is not None and np.ndim(array) == 3:
-                make = TSEvent.from_raster if module.spiking_output else TSContinuous.from_clocked
-                wrapped[name] = make(array[0], dt=clock.dt, t_start=clock.origin, name=name)
+                wrapped[name] = recorded_series(array, _kind(module), clock, name)
         return wrapped
 
     # --- the chain ------------------------------------------------------------------------------------------
@@ -158,3 +157,8 @@ class Sequential(Module):
         if not -len(self) <= key < len(self):
             raise IndexError(f"{self.full_name} has {len(self)} modules, there is none at {key}")
         return list(self._children.values())[key]
+
+
+def _kind(module: Module) -> str:
+    """The kind of what a module returns, as ports have it."""
+    return "event" if module.spiking_output else "continuous"

@@ -199,9 +199,13 @@ class Module(Registry):
             name: letters, digits and underscores; once in a step.
             value: any value of the step.
         """
+        self._record(name, value)
+
+    def _record(self, name: str, value: Any, kind: str = "") -> None:
+        """The same for a value that may be a signal, of the ``kind`` of a port."""
         hooks = active_trace.get()
         if hooks is not None:
-            hooks.record(self, name, value)
+            hooks.record(self, name, value, kind)
 
     def _auto_batch(
         self, data: Any, states: Sequence[Any] = (), target_shapes: Sequence[Shape] | None = None

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from graphpool.errors import ModuleError, format_error
 from graphpool.nested import flatten, nest
+from graphpool.nn.evolving import recorded_series
 from graphpool.nn.modules.module import Module
 from graphpool.nn.stepping import refuse_in_step
 from graphpool.parameters import Parameter, RegisteredAttribute, Shape, SimulationParameter, State
@@ -70,6 +71,14 @@ class RuntimeModule(Module):
         refuse_in_step("a compiled runtime", self.full_name, "compile the network with the module itself in it")
         result: tuple[Any, Any, Any] = self._runtime(input_data, record=record)
         return result
+
+    def _wrap_recorded_state(self, recorded: dict[str, Any], clock: Any) -> dict[str, Any]:
+        """The record, in which signals are time series."""
+        wrapped = dict(flatten(recorded))
+        for port in self._runtime.signature.records:
+            if port.kind:
+                wrapped[port.name] = recorded_series(wrapped[port.name], port.kind, clock, port.name.rpartition(".")[2])
+        return nest(wrapped)
 
     def reset_state(self) -> Self:
         """Give every state its initial value."""
