@@ -12,7 +12,7 @@ from graphpool.errors import TimeSeriesError, format_error
 from graphpool.timeseries import rasters
 from graphpool.timeseries.base import UNNAMED, other_series, read_offsets
 from graphpool.timeseries.channels import list_channels, read_channels, read_count
-from graphpool.timeseries.clock import ROUNDING, Clock, Floats, Integers, read_dt, read_time
+from graphpool.timeseries.clock import ROUNDING, Clock, Floats, Integers, read_dt, read_time, rounding
 from graphpool.timeseries.conversions import EventConversions
 from graphpool.timeseries.event_base import Events
 from graphpool.timeseries.sizes import check_steps
@@ -216,12 +216,12 @@ class TSEvent(EventConversions):
                 raise TimeSeriesError(format_error(what, where=self._label, hint="give one of them"))
             return read_count(num_timesteps, "num_timesteps", self._label), math.inf
         stop = self._t_stop if t_stop is None else read_time(t_stop, "t_stop", self._label)
-        if stop < clock.origin:
+        if stop < clock.origin - rounding(stop, clock.origin):
             what = f"t_stop={stop} s is earlier than t_start={clock.origin} s"
             raise TimeSeriesError(format_error(what, where=self._label, hint="give t_stop or num_timesteps"))
         count = (stop - clock.origin) / clock.dt
         check_steps(count, 1, clock.dt, self._label)
-        count = math.ceil(clock.positions(stop, self._label))
+        count = max(math.ceil(clock.positions(stop, self._label)), 0)
         # The bins end there themselves, or in the middle of the last one.
         return count, math.inf if clock.on_grid(stop) else stop if t_stop is None else self._limit(stop)
 

@@ -149,8 +149,11 @@ class Events(TimeSeries):
     def _read_span(self, t_start: Any, t_stop: Any) -> Span:
         start = self._t_start if t_start is None else read_time(t_start, "t_start", self._label)
         stop = self._t_stop if t_stop is None else read_time(t_stop, "t_stop", self._label)
-        given = t_start is not None and t_stop is not None
-        return (stop, start) if given and stop < start else (start, stop)
+        if t_start is not None and t_stop is not None:
+            return (stop, start) if stop < start else (start, stop)
+        if 0 < start - stop <= rounding(self._t_start, self._t_stop):  # the limit means the other end of the series
+            start = stop = stop if t_stop is None else start
+        return start, stop
 
     def clip(
         self,

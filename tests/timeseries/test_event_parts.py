@@ -107,6 +107,25 @@ def test_clip_of_a_range_outside_changes_nothing(events):
     assert len(events) == 4
 
 
+@pytest.mark.parametrize("start, dt", [(0.0, 0.1), (-0.7, 1e-6), (1000.1, 0.02), (3.7, 1 / 44100)])
+def test_a_limit_that_means_the_end_leaves_nothing(start, dt):
+    missed = 0
+    for count in range(1, 60):
+        series = TSEvent.from_raster(np.ones((count, 2)), dt, start)
+        for limit in (start + count * dt, float(np.nextafter(series.t_stop, np.inf))):
+            part = series.clip(t_start=limit)
+            assert (len(part), part.duration, part.num_channels) == (0, 0.0, 2)
+            assert series.raster(dt, t_start=limit).shape == (0, 2)
+            missed += limit > series.t_stop
+        part = series.clip(t_stop=float(np.nextafter(series.t_start, -np.inf)))
+        assert (len(part), part.duration) == (0, 0.0)
+        with pytest.raises(TimeSeriesError, match="is earlier than t_start"):
+            series.clip(t_start=series.t_stop + dt / 2)
+        with pytest.raises(TimeSeriesError, match="is earlier than t_start"):
+            series.raster(dt, t_start=series.t_stop + dt / 2)
+    assert missed >= 59
+
+
 def test_a_clipped_periodic_series_is_unrolled():
     series = TSEvent([0.25], t_start=0.0, t_stop=1.0, periodic=True).clip(-1.0, 2.0)
     assert pairs(series) == [(-0.75, 0), (0.25, 0), (1.25, 0)]
