@@ -281,7 +281,7 @@ def test_the_clock_is_not_set_from_inside() -> None:
             self.first.t = 7.0
             return ts_input, {}, {}
 
-    with pytest.raises(ClockError, match="while the module evolves"):
+    with pytest.raises(ClockError, match="t is assigned while the module evolves"):
         Meddles()(ramp())
 
 
@@ -388,7 +388,7 @@ def test_dt_is_not_set_from_inside() -> None:
             return ts_input, {}, {}
 
     module = Changes(0.1, shape=3)
-    with pytest.raises(ClockError, match="dt is set while the module evolves"):
+    with pytest.raises(ClockError, match="dt is assigned while the module evolves"):
         module(ramp())
     assert module.dt == 0.1 and module.t == 0
 

@@ -257,6 +257,10 @@ def test_one_of_several_outputs_is_chosen() -> None:
         with pytest.raises(ModuleError, match="output_num=2 of 2 outputs"):
             make().timed(output_num=2)(series)
     assert graphpool.compile(Two(), "numpy").timed(output_num=1).shape == (2, 1)
+    for make in (Exact, lambda: graphpool.compile(Exact(), "numpy")):
+        with pytest.raises(ModuleError, match="output_num=1 of 1 outputs"):
+            make().timed(output_num=1)(np.ones((2, 4)))
+        assert make().timed(output_num=-1)(np.ones((2, 4)))[0].num_channels == 4
 
 
 # --- which dt ---------------------------------------------------------------------------------------------------------

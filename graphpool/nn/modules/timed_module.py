@@ -150,7 +150,8 @@ class TimedModule(SeriesPorts):
 
     def _check_result(self, result: Any) -> None:
         if not isinstance(result, tuple) or len(result) != 3:
-            what = f"evolve returned {type(result).__name__}"
+            count = f" of {len(result)}" if isinstance(result, tuple) else ""
+            what = f"evolve returned {type(result).__name__}{count}"
             hint = "return three things: the output series, the new state and the record, both dicts"
             raise ModuleError(format_error(what, where=self.full_name, hint=hint))
         outputs = result[0]
@@ -235,12 +236,12 @@ class TimedModuleWrapper(TimedModule):
 
     def _rows_of(self, output: Any, steps: int) -> Any:
         """The chosen output, one row a step."""
-        if isinstance(output, (tuple, dict)):
-            found = list(output.values()) if isinstance(output, dict) else output
-            if not -len(found) <= self._output_num < len(found):
-                what = f"output_num={self._output_num} of {len(found)} outputs"
-                raise ModuleError(format_error(what, where=self._module.full_name))
-            output = found[self._output_num]
+        several = isinstance(output, (tuple, dict))
+        found = list(output.values() if isinstance(output, dict) else output) if several else [output]
+        if not -len(found) <= self._output_num < len(found):
+            what = f"output_num={self._output_num} of {len(found)} outputs"
+            raise ModuleError(format_error(what, where=self._module.full_name))
+        output = found[self._output_num]
         timeline = current_timeline()
         if timeline is not None:
             return timeline.rows_of(output)

@@ -64,7 +64,7 @@ class Timekeeper(Module):
 
     @t.setter
     def t(self, time: float) -> None:
-        self._refuse_while_evolving("t")
+        self._refuse_while_evolving("t", "assigned")
         self._stand_at(self._clock.step(read_time(time, "t", self.full_name), where=self.full_name))
 
     def _stand_at(self, timestep: int) -> None:
@@ -83,7 +83,7 @@ class Timekeeper(Module):
         Raises:
             ClockError: the module evolves.
         """
-        self._refuse_while_evolving("reset_time()")
+        self._refuse_while_evolving("reset_time()", "called")
         self._stand_at(0)
         return self
 
@@ -92,10 +92,10 @@ class Timekeeper(Module):
         self.reset_time()
         return self.reset_state()
 
-    def _refuse_while_evolving(self, what: str) -> None:
+    def _refuse_while_evolving(self, what: str, done: str) -> None:
         refuse_in_step(what, self.full_name, OUTSIDE_HINT)
         if self._running is not None or self._span is not None:
-            raise ClockError(format_error(f"{what} is set while the module evolves", where=self.full_name))
+            raise ClockError(format_error(f"{what} is {done} while the module evolves", where=self.full_name))
 
     # --- single steps -------------------------------------------------------------------------------------------------
     _way_to_step = ""
@@ -176,7 +176,7 @@ class Timekeeper(Module):
         dt = read_dt(unwrap(value), f"{self.full_name}.dt")
         if dt == self.dt:
             return
-        self._refuse_while_evolving("dt")
+        self._refuse_while_evolving("dt", "assigned")
         if self._timestep:
             what = f"dt={dt} s is assigned at t={self.t} s"
             raise ClockError(format_error(what, where=self.full_name, hint="call reset_time() first"))
