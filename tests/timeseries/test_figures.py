@@ -231,3 +231,19 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(MissingExtraError, match=r"graphpool\[plot\]"):
         graphpool.plot(output())
+
+
+@pytest.mark.parametrize("count", [4000, 4001, 100_003])
+def test_the_image_of_a_long_run_shows_means(count: int) -> None:
+    """So that a million steps are drawn in seconds, each of them at its time."""
+    samples = np.random.default_rng(0).normal(size=(count, 12))
+    samples[:2, 3] = np.inf, -np.inf
+    axes = panels(graphpool.plot(TSContinuous.from_clocked(samples, 1e-3)))["output"]
+    (image,) = axes.images
+    shown = image.get_array().T
+    step = {4000: 1, 4001: 2, 100_003: 26}[count]
+    assert len(shown) == -(-count // step) <= 4000
+    np.testing.assert_allclose(shown[-1], samples[(len(shown) - 1) * step :].mean(axis=0))
+    np.testing.assert_allclose(shown[5], samples[5 * step : 6 * step].mean(axis=0))
+    assert image.get_extent()[1] == pytest.approx(len(shown) * step * 1e-3)
+    assert axes.get_xlim() == pytest.approx((0, count * 1e-3))
