@@ -24,7 +24,9 @@ def _apply(op: str, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         return evaluate(op, np, arrays, [array.ndim for array in arrays], attrs)
 
 
-def spike(v: Any, threshold: Any, *, window: float = 0.5, max_spikes: float = math.inf) -> Any:
+def spike(
+    v: Any, threshold: Any, *, window: float = 0.5, max_spikes: float = math.inf, strict: bool = False
+) -> Any:
     r"""How many whole thresholds fit into a membrane: :math:`\min([v \ge h] \lfloor v / h \rfloor, s_{max})`.
 
     Args:
@@ -32,11 +34,13 @@ def spike(v: Any, threshold: Any, *, window: float = 0.5, max_spikes: float = ma
         threshold: the threshold h > 0, broadcast against ``v``.
         window: how far below the threshold the surrogate gradient reaches (JAX's ``apply`` uses it).
         max_spikes: the largest count in one step; 1 makes the spike binary.
+        strict: whether the membrane has to exceed the threshold, v > h.
 
     Returns:
         Counts, in the float dtype of the operands. Where differentiated, :math:`ds/dv = [v \ge h - w] / h`.
     """
-    return _apply("spike", (v, threshold), {"window": float(window), "max_spikes": float(max_spikes)})
+    attrs = {"window": float(window), "max_spikes": float(max_spikes)} | ({"strict": True} if strict else {})
+    return _apply("spike", (v, threshold), attrs)
 
 
 def _as_float(x: Any) -> Any:

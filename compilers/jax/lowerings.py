@@ -69,14 +69,14 @@ def _put(xp: Any, base: Any, index: Any, rows: Any, *, ranks: tuple[int, ...]) -
 
 
 @lowers("spike")
-def _spike(xp: Any, v: Any, threshold: Any, *, window: float, max_spikes: float) -> Any:
-    return _spikes(v, threshold, window, max_spikes)
+def _spike(xp: Any, v: Any, threshold: Any, *, window: float, max_spikes: float, strict: bool = False) -> Any:
+    return _spikes(v, threshold, window, max_spikes, strict)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(2, 3))
-def _spikes(v: Any, threshold: Any, window: float, max_spikes: float) -> Any:
+@partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4))
+def _spikes(v: Any, threshold: Any, window: float, max_spikes: float, strict: bool) -> Any:
     """The row's kernel, with a true division as in :func:`_div`: a rounding error here is a spike."""
-    fires = v >= threshold
+    fires = v > threshold if strict else v >= threshold
     quotient = v / jnp.where(fires, threshold, jnp.ones_like(threshold))
     return jnp.minimum(jnp.where(fires, jnp.floor(quotient), jnp.zeros_like(quotient)), max_spikes)
 
@@ -87,10 +87,10 @@ def one_spike(xp: Any, v: Any, threshold: Any, *, window: float, max_spikes: flo
 
 
 @_spikes.defjvp
-def _surrogate(window: float, max_spikes: float, primals: Any, tangents: Any) -> tuple[Any, Any]:
+def _surrogate(window: float, max_spikes: float, strict: bool, primals: Any, tangents: Any) -> tuple[Any, Any]:
     """The surrogate gradient: see :mod:`graphpool.ops.spiking` for the equations."""
     (v, threshold), (v_dot, threshold_dot) = primals, tangents
     near = v >= threshold - window
     by_v = jnp.where(near, 1 / threshold, jnp.zeros_like(threshold))
     by_threshold = jnp.where(near, -v / (threshold * threshold), jnp.zeros_like(v))
-    return _spikes(v, threshold, window, max_spikes), by_v * v_dot + by_threshold * threshold_dot
+    return _spikes(v, threshold, window, max_spikes, strict), by_v * v_dot + by_threshold * threshold_dot

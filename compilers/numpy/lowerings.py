@@ -150,10 +150,10 @@ def _spike(scope: Scope, value: Value, node: Node) -> bool:
     """
     if node.args[1] not in scope.positive:
         return False
-    largest = node.attrs["max_spikes"]
+    largest, strict = node.attrs["max_spikes"], node.attrs.get("strict", False)
     args = _operands(scope, node)
     if largest == 1:
-        reached = _called(scope, np.greater_equal)
+        reached = _called(scope, np.greater if strict else np.greater_equal)
         scope.into(
             value,
             args,
@@ -162,7 +162,7 @@ def _spike(scope: Scope, value: Value, node: Node) -> bool:
             scratch=(node.type.with_dtype(np.dtype(np.bool_)),),
         )
         return True
-    if not largest > 0:
+    if strict or not largest > 0:
         return False
     divided, floored, least = (_called(scope, ufunc) for ufunc in (np.true_divide, np.floor, np.fmax))
     positive, most = _called(scope, np.absolute), _called(scope, np.minimum)

@@ -213,7 +213,7 @@ def _dot(e: Emitter, rows: Tensor, vector: Tensor) -> str:
 def _spike(e: Emitter, call: Call) -> str:
     v, threshold = call.args
     most, dtype = call.attrs["max_spikes"], call.type.dtype
-    above = e.emit("GreaterOrEqual", v, threshold)
+    above = e.emit("Greater" if call.attrs.get("strict", False) else "GreaterOrEqual", v, threshold)
     if most == 1 and threshold.array is not None and np.all(threshold.array > 0):
         return e.cast(above, dtype)
     zero = e.scalar(0, dtype)

@@ -1,6 +1,6 @@
 r"""The spike, the one op that knows about neurons.
 
-For a membrane v and a threshold h:
+For a membrane v and a threshold h, reached at h, or beyond it where the spike is strict (v > h):
 
 .. math:: s = \min([v \ge h] \lfloor v / h \rfloor,\; s_{max})
 
@@ -12,16 +12,29 @@ threshold and everywhere above it:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from graphpool.ops import samples
 from graphpool.ops.rules import elementwise, is_float
 from graphpool.ops.samples import FLOATS
-from graphpool.ops.table import Trait, op
+from graphpool.ops.table import Sample, Trait, op
 
 
-def _spike(xp: Any, v: Any, threshold: Any, *, window: float, max_spikes: float) -> Any:
-    return xp.minimum(xp.where(v >= threshold, xp.floor(v / threshold), 0), max_spikes)
+def _spike(xp: Any, v: Any, threshold: Any, *, window: float, max_spikes: float, strict: bool = False) -> Any:
+    fires = v > threshold if strict else v >= threshold
+    return xp.minimum(xp.where(fires, xp.floor(v / threshold), 0), max_spikes)
+
+
+def _spike_samples() -> Iterable[Sample]:
+    for attrs in ({}, {"strict": True}, {"strict": True, "max_spikes": 1.0}):
+        options = {"window": 0.5, "max_spikes": 3.0, **attrs}
+        yield from samples.elementwise(2, FLOATS, special=False, low=0.25, attrs=options)()
+        for dtype in FLOATS:
+            level = np.array([0.5, 1.0, 1.5], dtype)
+            yield Sample((level, level), options)
 
 
 op(
@@ -29,7 +42,7 @@ op(
     type=elementwise(2, is_float),
     kernel=_spike,
     traits=(Trait.ELEMENTWISE, Trait.DISCRETE),
-    samples=samples.elementwise(2, FLOATS, special=False, low=0.25, attrs={"window": 0.5, "max_spikes": 3.0}),
+    samples=_spike_samples,
     doc="how many whole thresholds fit into the membrane, at most max_spikes; has a surrogate gradient",
     differs="NaN and infinities",
 )

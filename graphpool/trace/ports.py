@@ -28,7 +28,7 @@ def walk(module: Any, path: str = "", seen: set[int] | None = None) -> Iterator[
 
 
 def step_ports(module: Any) -> list[str]:
-    """The names of the step's arguments that are inputs: those without a default.
+    """The names that the module gives its inputs, else those of the step's arguments without a default.
 
     Raises:
         TraceError: the module has no step, or its step takes ``*args``.
@@ -41,6 +41,9 @@ def step_ports(module: Any) -> list[str]:
                 hint="write step(self, x) for one time step of one sample",
             )
         )
+    named: list[str] | None = module._port_names()
+    if named is not None:
+        return named
     parameters = inspect.signature(module.step).parameters.values()
     if any(parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) for parameter in parameters):
         raise TraceError(

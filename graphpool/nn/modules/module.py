@@ -125,6 +125,10 @@ class Module(Registry):
         """Whether the module has an ``evolve`` of its own, which then counts rather than its ``step``."""
         return type(self).evolve is not Module.evolve
 
+    def _port_names(self) -> list[str] | None:
+        """The names of the inputs of a ``step(self, *inputs)``; None where those of its arguments count."""
+        return None
+
     # --- running --------------------------------------------------------------------------------------------
     @left_as_it_is
     def step(self, *args: Any, **kwargs: Any) -> Any:
