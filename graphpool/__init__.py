@@ -11,6 +11,9 @@ Write one time step in plain NumPy; run it with NumPy, JAX or as a self-containe
     spikes, state, record = run(x, record=True)
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from graphpool import errors
 from graphpool.compile import compile, load
 from graphpool.parameters import Constant, Parameter, SimulationParameter, State
@@ -27,6 +30,10 @@ from graphpool.timeseries import (
 )
 from graphpool.trace import trace
 
+if TYPE_CHECKING:
+    from graphpool import nir
+    from graphpool.nir import from_nir
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -41,11 +48,21 @@ __all__ = [
     "__version__",
     "compile",
     "errors",
+    "from_nir",
     "get_global_ts_plotting_backend",
     "load",
     "load_ts_from_file",
+    "nir",
     "parse_graph",
     "plot",
     "set_global_ts_plotting_backend",
     "trace",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Modules that few need are loaded when they are asked for."""
+    if name in ("nir", "from_nir"):
+        package = import_module("graphpool.nir")
+        return package if name == "nir" else package.from_nir
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

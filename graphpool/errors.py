@@ -94,6 +94,10 @@ class ModelFileError(GraphpoolError, ValueError):
     """A file is not a model that graphpool can read."""
 
 
+class NirError(GraphpoolError, ValueError):
+    """A NIR file or graph is damaged, or says or leaves open what cannot be run."""
+
+
 class TimeSeriesError(GraphpoolError, ValueError):
     """A time series is made of, or asked for, what it cannot hold: times, samples, channels or a file."""
 
@@ -120,6 +124,10 @@ class TimeConstantWarning(GraphpoolWarning):
 
 class TimeSeriesWarning(GraphpoolWarning):
     """A time series is read just outside of its range, or where it has no value."""
+
+
+class NirWarning(GraphpoolWarning):
+    """A NIR graph was repaired, or its time step was inferred or is another than the file lets expect."""
 
 
 class PrecisionWarning(GraphpoolWarning):

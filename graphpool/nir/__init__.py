@@ -1,0 +1,6 @@
+"""Networks of other frameworks, through NIR, the neuromorphic intermediate representation."""
+
+from graphpool.nir.importing import NirNetwork, from_nir
+from graphpool.nir.semantics import OPTIONS, PRESETS, Semantics
+
+__all__ = ["OPTIONS", "PRESETS", "NirNetwork", "Semantics", "from_nir"]

@@ -1,0 +1,296 @@
+"""From a NIR graph to a network."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from graphpool.errors import GraphpoolError, NirWarning, format_error
+from graphpool.nir import layers
+from graphpool.nir.graph import NEURON_FIELDS, NirNode
+from graphpool.nir.neurons import NEURONS
+from graphpool.nir.reading import read_nir
+from graphpool.nir.recurrence import cyclic_delays, late_edges
+from graphpool.nir.repairs import FlatGraph, flatten, refused
+from graphpool.nir.semantics import Semantics, read_semantics
+from graphpool.nir.timing import choose_dt, find_evidence
+from graphpool.nn.combinators.network import Group, Network
+from graphpool.parameters import Shape
+
+
+class NirNetwork(Network):
+    """A network that was read from NIR; see :func:`from_nir`."""
+
+    def __init__(self, semantics: Semantics, dt: float, repairs: Iterable[str], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._semantics, self._dt, self._repairs = semantics, dt, tuple(repairs)
+
+    _semantics: Semantics | None = None
+    _dt: float = 0.0
+    _repairs: tuple[str, ...] = ()
+
+    @property
+    def semantics(self) -> Semantics | None:
+        """How its neurons make their steps."""
+        return self._semantics
+
+    @property
+    def dt(self) -> float:
+        """The time step in seconds that it was read with."""
+        return self._dt
+
+    @property
+    def repairs(self) -> tuple[str, ...]:
+        """What was mended in the file, a sentence each."""
+        return self._repairs
+
+
+def from_nir(
+    source: Any,
+    *,
+    like: Any = None,
+    dt: float | None = None,
+    solver: str | None = None,
+    current: str | None = None,
+    synapse: str | None = None,
+    gain: str | None = None,
+    compare: str | None = None,
+    spikes: str | None = None,
+    reset: str | None = None,
+    delay: str | None = None,
+    output_lag: int | None = None,
+) -> NirNetwork:
+    """A network from a NIR file, which steps as a framework would.
+
+    Args:
+        source: the path of a file, or a ``nir.NIRGraph``.
+        like: the name of a preset: see :data:`graphpool.nir.PRESETS`. A switch given beside it wins.
+        dt: the time step in seconds; by default what the file's metadata or parameters tell, if they do.
+        solver: ``"euler"``, ``"exponential"`` or ``"exact"``.
+        current: ``"new"`` or ``"old"``: which synaptic current enters the membrane.
+        synapse: ``"input first"`` or ``"decay first"``.
+        gain: ``"file"`` or ``"one"``: whether r and w_in count.
+        compare: ``">"`` or ``">="``.
+        spikes: ``"one"`` or ``"many"`` in a step.
+        reset: ``"value"``, ``"subtract"`` or ``"snntorch-subtract"``.
+        delay: ``"spikes"`` or ``"weights"``: where the one step of a recurrent edge sits.
+        output_lag: 0 or 1: how late spikes leave a neuron. :data:`graphpool.nir.OPTIONS` explains each.
+
+    Returns:
+        A :class:`~graphpool.nn.combinators.Network`; names of nodes are names of its modules. ``net.repairs``,
+        ``net.semantics`` and ``net.dt`` say how it was read. Parameters are float64.
+
+    Raises:
+        NirError: the file is damaged or hostile, or says or leaves open what cannot be run; names the node.
+        MissingExtraError: h5py is not installed.
+        OSError: the file cannot be read.
+
+    Warns:
+        NirWarning: the file was repaired, dt is inferred, or dt contradicts the file.
+    """
+    switches = {
+        "solver": solver, "current": current, "synapse": synapse, "gain": gain, "compare": compare,
+        "spikes": spikes, "reset": reset, "delay": delay, "output_lag": output_lag,
+    }  # fmt: skip
+    semantics = read_semantics(like, switches)
+    flat = flatten(read_nir(source))
+    step = choose_dt(dt, find_evidence(flat.nodes, flat.metadata))
+    net = build_network(flat, semantics, step)
+    if net.repairs:
+        listed = [*net.repairs[:10], *([f"... {len(net.repairs) - 10} more"] if len(net.repairs) > 10 else [])]
+        what = f"{len(net.repairs)} things were mended"
+        warnings.warn(
+            NirWarning(format_error(what, where="from_nir", details=listed, hint="net.repairs has them all")),
+            stacklevel=2,
+        )
+    return net
+
+
+def build_network(flat: FlatGraph, semantics: Semantics, dt: float) -> NirNetwork:
+    """The network of a flat graph."""
+    repairs = list(flat.repairs)
+    delayed = cyclic_delays(flat)
+    late = late_edges(flat, semantics, delayed)
+    made = _Builder(flat, semantics, dt, repairs).build()
+    names = module_names(flat, repairs)
+    edges = [(names[source], names[target]) for source, target in flat.edges]
+    return NirNetwork(
+        semantics,
+        dt,
+        repairs,
+        {names[name]: module for name, (module, _) in made.built.items()},
+        edges,
+        inputs={names[name]: made.shapes[name] for name in flat.inputs},
+        outputs=[names[name] for name in flat.outputs],
+        late=[(names[source], names[target]) for source, target in late],
+        shapes={names[name]: shape for name, shape in made.shapes.items()},
+    )
+
+
+# --- shapes and modules -----------------------------------------------------------------------------------------------
+class _Builder:
+    """Makes the modules, in the order in which the shapes of their inputs become known."""
+
+    def __init__(self, flat: FlatGraph, semantics: Semantics, dt: float, repairs: list[str]) -> None:
+        self.flat, self.semantics, self.dt, self.repairs = flat, semantics, dt, repairs
+        self.built: dict[str, layers.Built] = {}
+        self.shapes: dict[str, Shape] = {}
+        self.following: dict[str, list[str]] = {}
+        for source, target in flat.edges:
+            self.following.setdefault(source, []).append(target)
+
+    def build(self) -> _Builder:
+        for name, node in self.flat.inputs.items():
+            self.shapes[name] = self._input_shape(name, node)
+        open_ = list(reversed(self.flat.inputs))
+        while open_:
+            source = open_.pop()
+            for target in reversed(self.following.get(source, [])):
+                if target in self.flat.nodes and target not in self.built:
+                    self._make(target, self.shapes[source])
+                    open_.append(target)
+        self.built = {name: self.built[name] for name in self.flat.nodes if name in self.built}
+        self._check()
+        return self
+
+    def _make(self, name: str, shape: Shape) -> None:
+        try:
+            self.built[name] = self._module(name, self.flat.nodes[name], shape)
+        except GraphpoolError:
+            raise
+        except (ValueError, TypeError, OverflowError) as error:
+            raise refused(name, f"it cannot be made: {error}") from error
+        self.shapes[name] = self.built[name][1]
+
+    def _module(self, name: str, node: NirNode, shape: Shape) -> layers.Built:
+        if node.type in NEURONS:
+            return self._neuron(name, node, shape)
+        return BUILDERS[node.type](name, node, shape)
+
+    def _neuron(self, name: str, node: NirNode, shape: Shape) -> layers.Built:
+        kind = NEURONS[node.type]
+        values = {key: node.fields[key] for key in NEURON_FIELDS[node.type]}
+        for key, default in (("v_reset", 0.0), ("w_in", 1.0)):
+            if key in kind.needs:
+                given = node.fields.get(key)
+                values[key] = default if given is None else given
+        fitted = {key: fit(name, key, layers.as_float(value), shape) for key, value in values.items()}
+        return kind(shape, fitted, self.dt, self.semantics), shape
+
+    # --- shapes -------------------------------------------------------------------------------------------------------
+    def _input_shape(self, name: str, node: NirNode) -> Shape:
+        given = node.fields.get("shape")
+        declared = None if given is None else as_shape(name, given)
+        for target in self.following.get(name, []):
+            wanted = _wanted(self.flat.nodes[target]) if target in self.flat.nodes else None
+            if wanted is None:
+                continue
+            if declared is None or (declared != wanted and _bare(declared) == _bare(wanted)):
+                shown = "no shape" if declared is None else f"the shape {declared}"
+                self.repairs.append(f"input {name!r} has {shown}: {wanted} as {target!r} takes it")
+                return wanted
+        if declared is None:
+            raise refused(name, "the input has no shape, and nothing that it leads to tells one", "write its shape")
+        return declared
+
+    def _check(self) -> None:
+        lost = [name for name in self.flat.nodes if name not in self.built]
+        if lost:
+            raise refused("", f"no input leads to {', '.join(map(repr, lost[:20]))}", "give them an edge")
+        takes = {target: self.shapes[source] for source, target in reversed(self.flat.edges)}
+        for source, target in self.flat.edges:
+            if self.shapes[source] != takes[target]:
+                what = f"{source!r} brings {self.shapes[source]}, another edge brings {takes[target]}"
+                raise refused(target, what, "what adds up has one shape")
+        for name, node in self.flat.outputs.items():
+            self._compare_shape(name, node, takes[name], strict=True)
+        for name, (node, source) in self.flat.passed.items():
+            if source is not None:
+                self._compare_shape(name, node, self.shapes[source], strict=False)
+
+    def _compare_shape(self, name: str, node: NirNode, shape: Shape, strict: bool) -> None:
+        given = node.fields.get("shape")
+        declared = shape if given is None else as_shape(name, given)
+        if declared == shape:
+            return
+        if strict and _bare(declared) != _bare(shape):
+            raise refused(name, f"the output is said to be {declared}, and is {shape}", "write its shape anew")
+        self.repairs.append(f"{node.type} {name!r} is said to be {declared}: it is {shape}")
+
+
+def _bare(shape: Shape) -> Shape:
+    return tuple(size for size in shape if size != 1)
+
+
+def _wanted(node: NirNode) -> Shape | None:
+    """The shape of a sample as the parameters of a node have it; None where they leave it open."""
+    if node.type in ("Affine", "Linear"):
+        weight = np.shape(node.fields["weight"])
+        return weight[-1:] if len(weight) > 1 else None
+    if node.type in NEURON_FIELDS:
+        shape = np.broadcast_shapes(*(np.shape(node.fields[key]) for key in NEURON_FIELDS[node.type]))
+        return shape if np.prod(shape, dtype=int) != 1 else None
+    return None
+
+
+def as_shape(name: str, given: Any) -> Shape:
+    """The shape that a file gives."""
+    sizes = np.ravel(np.asarray(given))
+    if sizes.dtype.kind not in "iuf" or sizes.size > 8 or not all(size == int(size) and size >= 1 for size in sizes):
+        raise refused(name, f"the shape is {given!r}", "positive whole numbers")
+    return tuple(int(size) for size in sizes)
+
+
+def fit(name: str, key: str, array: Any, shape: Shape) -> Any:
+    """A parameter in the shape of a sample, or ``()`` where it is one number."""
+    if array.size == 1:
+        return array.reshape(())
+    if array.shape != shape and _bare(array.shape) == _bare(shape):
+        return array.reshape(shape)
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError:
+        what = f"{key!r} has the shape {array.shape}, one sample has {shape}"
+        raise refused(name, what, "parameters have the sample's shape, or one that broadcasts to it") from None
+
+
+BUILDERS: dict[str, Callable[[str, NirNode, Shape], layers.Built]] = {
+    "Affine": layers.build_linear,
+    "Linear": layers.build_linear,
+}
+"""How nodes that are no neurons become modules."""
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+def module_names(flat: FlatGraph, repairs: list[str]) -> dict[str, str]:
+    """What each node is called as a module: its own name wherever that can name an attribute."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    groups: set[str] = set()
+    for name in [*flat.nodes, *flat.inputs, *flat.outputs]:
+        parts = [_clean(part) for part in name.split(".")] if name in flat.nodes else [_clean(name)]
+        above = {".".join(parts[:count]) for count in range(1, len(parts))}
+        if above & taken:
+            parts, above = ["_".join(parts)], set()
+        *_, leaf = parts
+        while ".".join(parts) in taken | groups:
+            leaf += "_"
+            parts[-1] = leaf
+        names[name] = ".".join(parts)
+        taken.add(names[name])
+        groups |= above
+        if names[name] != name:
+            repairs.append(f"node {name!r} is called {names[name]!r}")
+    return names
+
+
+def _clean(part: str) -> str:
+    """A part of a name with letters, digits and underscores alone, and none that modules need themselves."""
+    clean = re.sub(r"\W", "_", part) or "node"
+    if clean.startswith("_"):
+        clean = f"node{clean}"
+    return f"{clean}_" if hasattr(NirNetwork, clean) or hasattr(Group, clean) else clean

@@ -1,0 +1,253 @@
+"""From a graph of graphs, as files hold it, to one flat graph; what has only one reading is mended and reported.
+
+A graph inside a graph is entered by its Input and left by its Output; both vanish here, and what it holds gets its name
+in front: ``lif`` in ``rlif`` is ``rlif.lif``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphpool.errors import NirError, format_error
+from graphpool.nir.graph import FIELDS, NEURON_FIELDS, Edge, NirGraph, NirNode
+
+Nodes = dict[str, NirNode]
+
+
+@dataclass
+class FlatGraph:
+    """One graph without graphs inside.
+
+    Attributes:
+        nodes: all nodes but inputs and outputs, by full name.
+        edges: pairs of full names; a pair that stands twice counts twice.
+        inputs: the Input nodes of the whole graph.
+        outputs: its Output nodes.
+        passed: Input and Output nodes of inner graphs, which are gone, with a node before each, if there is one.
+        metadata: those of the whole graph.
+        repairs: what was mended, a sentence each.
+    """
+
+    nodes: Nodes = field(default_factory=dict)
+    edges: list[Edge] = field(default_factory=list)
+    inputs: Nodes = field(default_factory=dict)
+    outputs: Nodes = field(default_factory=dict)
+    passed: dict[str, tuple[NirNode, str | None]] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    repairs: list[str] = field(default_factory=list)
+
+
+def refused(where: str, what: str, hint: str = "") -> NirError:
+    """The error about a node, or about the whole graph."""
+    return NirError(format_error(what, where=f"node {where!r}" if where else "the NIR graph", hint=hint))
+
+
+def flatten(graph: NirGraph) -> FlatGraph:
+    """The flat graph, repaired and checked.
+
+    Raises:
+        NirError: a node is of a type that NIR does not have (all such are named), lacks a field or has a NaN; an edge
+            leads to nowhere; an inner graph has several inputs or outputs.
+    """
+    _check_types(graph)
+    flat = FlatGraph(metadata=dict(graph.metadata))
+    _enter(flat, graph, "")
+    _pass_through(flat)
+    _complete_ends(flat)
+    for name, node in flat.nodes.items():
+        _check_fields(name, node)
+    return flat
+
+
+# --- types and fields -------------------------------------------------------------------------------------------------
+def _each(graph: NirGraph, path: str = "") -> Iterable[tuple[str, NirNode]]:
+    for name, node in graph.nodes.items():
+        if isinstance(node, NirGraph):
+            yield from _each(node, f"{path}{name}.")
+        else:
+            yield path + name, node
+
+
+def _check_types(graph: NirGraph) -> None:
+    unknown = [f"{name!r} is a {node.type[:80]!r}" for name, node in _each(graph) if node.type not in FIELDS]
+    if unknown:
+        more = f" and {len(unknown) - 20} more" if len(unknown) > 20 else ""
+        what = f"{len(unknown)} nodes are of unknown types: {', '.join(unknown[:20])}{more}"
+        raise refused("", what, f"NIR has {', '.join(FIELDS)}")
+
+
+def _check_fields(name: str, node: NirNode) -> None:
+    missing = [key for key in FIELDS[node.type] if node.fields.get(key) is None]
+    if missing:
+        what = f"a {node.type} without {', '.join(missing)}"
+        raise refused(name, what, f"it has {', '.join(FIELDS[node.type])}")
+    for key, value in node.fields.items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and np.isnan(value).any():
+            count = int(np.isnan(value).sum())
+            raise refused(name, f"{count} of {value.size} values of {key!r} are NaN", "train or write it again")
+        if key != "padding" and not isinstance(value, np.ndarray) and value is not None:
+            raise refused(name, f"{key!r} is {value!r}", "a number or an array")
+        if isinstance(value, np.ndarray) and value.dtype.kind not in "biuf":
+            raise refused(name, f"{key!r} is of {value.dtype}", "numbers")
+    if node.type in NEURON_FIELDS:
+        _check_taus(name, node)
+
+
+def _check_taus(name: str, node: NirNode) -> None:
+    for key in ("tau", "tau_mem", "tau_syn"):
+        value = node.fields.get(key)
+        if value is not None and not np.all(np.asarray(value) > 0):
+            raise refused(name, f"{key!r} is {np.min(value)}", "time constants are positive seconds")
+
+
+# --- inner graphs -----------------------------------------------------------------------------------------------------
+def _enter(flat: FlatGraph, graph: NirGraph, path: str) -> None:
+    """Add what a graph holds under its full names."""
+    at_root = not path
+    graph = NirGraph(dict(graph.nodes), _mended(flat, graph, path), graph.metadata)
+    for name, node in graph.nodes.items():
+        full = path + name
+        if full in flat.nodes or full in flat.passed or full in flat.inputs or full in flat.outputs:
+            raise refused(full, "two nodes have this name", "one in a graph inside, one beside it")
+        if isinstance(node, NirGraph):
+            _enter(flat, node, f"{full}.")
+        elif node.type not in ("Input", "Output"):
+            flat.nodes[full] = node
+        elif not at_root:
+            flat.passed[full] = (node, None)
+        else:
+            (flat.inputs if node.type == "Input" else flat.outputs)[full] = node
+    for source, target in graph.edges:
+        flat.edges.append((_end(graph, path, source, "Output"), _end(graph, path, target, "Input")))
+
+
+def _end(graph: NirGraph, path: str, name: str, kind: str) -> str:
+    """The full name of an end of an edge; of an inner graph, its Input or Output."""
+    node = graph.nodes[name]
+    while isinstance(node, NirGraph):
+        ports = [port for port, inner in node.nodes.items() if isinstance(inner, NirNode) and inner.type == kind]
+        if len(ports) != 1:
+            what = f"an edge leads {'into' if kind == 'Input' else 'out of'} it, and it has the {kind}s {ports}"
+            raise refused(path + name, what, f"an inner graph has one {kind}: an edge cannot say which")
+        name, node = f"{name}.{ports[0]}", node.nodes[ports[0]]
+    return path + name
+
+
+def _mended(flat: FlatGraph, graph: NirGraph, path: str) -> list[Edge]:
+    """The edges of a graph, each once, whose ends are there."""
+    kept: dict[Edge, None] = {}
+    for edge in graph.edges:
+        ends = tuple(_known_end(flat, graph, path, edge, place) for place in (0, 1))
+        if None in ends:
+            continue
+        mended = (str(ends[0]), str(ends[1]))
+        if mended in kept:
+            flat.repairs.append(f"{_edge(path, edge)} is there twice and counts once")
+        kept[mended] = None
+    return list(kept)
+
+
+def _known_end(flat: FlatGraph, graph: NirGraph, path: str, edge: Edge, place: int) -> str | None:
+    """The name of an end of an edge; None where the edge repeats one of the graph around."""
+    name = edge[place]
+    if name in graph.nodes:
+        return name
+    own = path.rstrip(".").rpartition(".")[2]
+    if own and name.startswith(f"{own}.") and name[len(own) + 1 :] in graph.nodes:
+        short = name[len(own) + 1 :]
+        flat.repairs.append(f"{_edge(path, edge)} leads to {name!r}: read as {short!r}")
+        return short
+    kind = ("Input", "Output")[place]
+    if name == kind.lower() and not any(isinstance(n, NirNode) and n.type == kind for n in graph.nodes.values()):
+        graph.nodes[name] = NirNode(kind)
+        flat.repairs.append(f"{_edge(path, edge)} leads to a node that is not there: {path + name!r} is the {kind}")
+        return name
+    return _repeated(flat, graph, path, edge, place)
+
+
+def _repeated(flat: FlatGraph, graph: NirGraph, path: str, edge: Edge, place: int) -> None:
+    """An inner edge that leads to a node around its graph says again what an Input or Output says."""
+    other, kind = edge[1 - place], ("Input", "Output")[place]
+    if path and other in graph.nodes:
+        ports = [name for name, node in graph.nodes.items() if isinstance(node, NirNode) and node.type == kind]
+        wanted = [(port, other) if place == 0 else (other, port) for port in ports]
+        if any(pair in graph.edges for pair in wanted):
+            what = f"leads to {edge[place]!r}, which is not in it: left out, as the {kind} is joined to {other!r}"
+            flat.repairs.append(f"{_edge(path, edge)} {what}")
+            return
+    names = ", ".join(map(repr, list(graph.nodes)[:20]))
+    what = f"{_edge(path, edge)} leads to {edge[place]!r}, which is not there"
+    raise refused(path.rstrip("."), what, f"there are {names}")
+
+
+def _edge(path: str, edge: Edge) -> str:
+    inside = f" of {path[:-1]!r}" if path else ""
+    return f"edge {edge[0]} -> {edge[1]}{inside}"
+
+
+# --- ends -------------------------------------------------------------------------------------------------------------
+def _pass_through(flat: FlatGraph) -> None:
+    """Join what leads into an Input or Output of an inner graph to what it leads to."""
+    into: dict[str, list[str]] = {}
+    for source, target in flat.edges:
+        into.setdefault(target, []).append(source)
+    found: dict[str, list[str]] = {}
+
+    def real(name: str) -> list[str]:
+        """The nodes behind a source, through all that is passed."""
+        open_, ends, seen = [name], [], Counter[str]()
+        while open_:
+            one = open_.pop()
+            if one not in flat.passed:
+                ends.append(one)
+                continue
+            seen[one] += 1
+            if seen[one] > len(flat.passed):
+                raise refused(one, "the Inputs and Outputs of inner graphs form a cycle", "put a neuron into it")
+            open_ += reversed(into.get(one, []))
+        return ends
+
+    for name, (node, _) in flat.passed.items():
+        found[name] = real(name)
+        flat.passed[name] = (node, found[name][0] if found[name] else None)
+    flat.edges = [
+        (end, target)
+        for source, target in flat.edges
+        if target not in flat.passed
+        for end in found.get(source, [source])
+    ]
+
+
+def _complete_ends(flat: FlatGraph) -> None:
+    """Inputs for nodes that nothing feeds, as the nir package gives them; outputs where there are none."""
+    fed = {target for _, target in flat.edges}
+    names = {*flat.nodes, *flat.inputs, *flat.outputs}
+    for name in [name for name in flat.nodes if name not in fed]:
+        made = _free(f"input_{name}" if flat.inputs else "input", names)
+        names.add(made)
+        flat.inputs[made] = NirNode("Input")
+        flat.edges.append((made, name))
+        flat.repairs.append(f"nothing leads into {name!r}: it gets the input {made!r}")
+    for name in [name for name in flat.outputs if name not in fed]:
+        raise refused(name, "nothing leads into this output", "give it an edge")
+    if not flat.outputs:
+        left = {source for source, _ in flat.edges}
+        for name in [name for name in flat.nodes if name not in left]:
+            made = _free(f"output_{name}" if flat.outputs else "output", names)
+            names.add(made)
+            flat.outputs[made] = NirNode("Output")
+            flat.edges.append((name, made))
+            flat.repairs.append(f"there is no output: {name!r} leads to the output {made!r}")
+    if not flat.inputs or not flat.outputs:
+        raise refused("", "it has no input or no output", "add an Input and an Output")
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name

@@ -1,0 +1,105 @@
+"""The time step: given, in the metadata, or hidden in the parameters; NIR has no place for it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphpool.errors import NirError, NirWarning, format_error
+from graphpool.nir.graph import NirNode
+from graphpool.timeseries.clock import read_dt
+
+NAMES = ("dt", "time_step", "timestep")
+"""What a time step is called in metadata."""
+
+CLOSE = 1e-3
+"""How far two time steps may be apart, relatively, to count as the same: parameters are float32, often less."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the file says about the time step.
+
+    Attributes:
+        dt: the time step in seconds; None where there is no evidence.
+        reason: where it comes from, in words.
+        stated: whether metadata name it, rather than parameters hint at it.
+    """
+
+    dt: float | None
+    reason: str
+    stated: bool = False
+
+
+def find_evidence(nodes: Mapping[str, NirNode], metadata: Mapping[str, Any]) -> Evidence:
+    """What the metadata and the parameters of the nodes say about the time step."""
+    for where, held in [("", metadata), *((name, node.metadata) for name, node in nodes.items())]:
+        for name in NAMES:
+            dt = _positive(held.get(name))
+            if dt is not None:
+                place = f"metadata of {where!r}" if where else "metadata of the graph"
+                return Evidence(dt, f"the {place} name {name}={dt!r}", True)
+    found = [(name, reason, steps) for name, node in nodes.items() for reason, steps in _ratios(node)]
+    if not found:
+        return Evidence(None, "no metadata name it, and no neuron has r = tau/dt, which would hide it")
+    every = np.concatenate([steps for _, _, steps in found])
+    dt = float(np.median(every))
+    if np.ptp(every) > CLOSE * dt:
+        ends = f"from {every.min():.4g} to {every.max():.4g} s"
+        return Evidence(None, f"no metadata name it, and tau/r of the neurons gives several time steps, {ends}")
+    names = ", ".join(dict.fromkeys(name for name, _, _ in found))
+    reasons = " and ".join(dict.fromkeys(reason for _, reason, _ in found))
+    return Evidence(_rounded(dt), f"{reasons} in {names}")
+
+
+def choose_dt(given: Any, evidence: Evidence) -> float:
+    """The time step in seconds.
+
+    Raises:
+        NirError: it is not given, and there is no evidence.
+        TimeSeriesError: it is no positive number.
+
+    Warns:
+        NirWarning: it is inferred from parameters, or what is given contradicts the evidence.
+    """
+    if given is not None:
+        dt = read_dt(given, "from_nir")
+        if evidence.dt is not None and abs(dt - evidence.dt) > CLOSE * evidence.dt:
+            _warn(f"dt={dt!r} s is given, but {evidence.reason}, which means {evidence.dt!r} s: inputs are rescaled")
+        return dt
+    if evidence.dt is None:
+        what = f"the time step is not known: {evidence.reason}"
+        raise NirError(format_error(what, where="from_nir", hint="pass dt= in seconds; 1e-4 and 1e-3 are common"))
+    if not evidence.stated:
+        _warn(f"dt={evidence.dt!r} s is inferred from {evidence.reason}; pass dt= to say so")
+    return evidence.dt
+
+
+def _ratios(node: NirNode) -> Iterable[tuple[str, np.ndarray]]:
+    """Where r = tau/dt, or w_in = tau_syn/dt, dt; a gain of one hides nothing."""
+    for gain, tau in (("r", "tau"), ("r", "tau_mem"), ("w_in", "tau_syn")):
+        if gain in node.fields and tau in node.fields:
+            gains, taus = (np.asarray(node.fields[name], np.float64) for name in (gain, tau))
+            if np.all(gains > 0) and not np.all(gains == 1) and np.all(taus > 0):
+                yield f"{gain} = {tau}/dt", np.ravel(taus / gains)
+
+
+def _positive(item: Any) -> float | None:
+    try:
+        value = float(np.asarray(item).item())
+    except (TypeError, ValueError):
+        return None
+    return value if 0 < value < np.inf else None
+
+
+def _rounded(dt: float) -> float:
+    """Without the digits that float32 made up."""
+    return float(f"{dt:.5g}")
+
+
+def _warn(what: str) -> None:
+    warnings.warn(NirWarning(format_error(what, where="from_nir")), stacklevel=4)
