@@ -1,17 +1,19 @@
 """What NumPy lacks: functions for a ``step``. They run on plain arrays, too, so a ``step`` stays plain NumPy.
 
-``spike`` is a row of the op table; the others are written with NumPy's functions.
+``spike`` and ``conv`` are rows of the op table; the others are written with NumPy's functions.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from graphpool.graph.types import FLOAT64
 from graphpool.ops import evaluate
+from graphpool.ops.convolution import read_options
 
 
 def _apply(op: str, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
@@ -24,9 +26,7 @@ def _apply(op: str, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         return evaluate(op, np, arrays, [array.ndim for array in arrays], attrs)
 
 
-def spike(
-    v: Any, threshold: Any, *, window: float = 0.5, max_spikes: float = math.inf, strict: bool = False
-) -> Any:
+def spike(v: Any, threshold: Any, *, window: float = 0.5, max_spikes: float = math.inf, strict: bool = False) -> Any:
     r"""How many whole thresholds fit into a membrane: :math:`\min([v \ge h] \lfloor v / h \rfloor, s_{max})`.
 
     Args:
@@ -41,6 +41,36 @@ def spike(
     """
     attrs = {"window": float(window), "max_spikes": float(max_spikes)} | ({"strict": True} if strict else {})
     return _apply("spike", (v, threshold), attrs)
+
+
+def conv(
+    x: Any,
+    weight: Any,
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: int | str | Sequence[int | tuple[int, int]] = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> Any:
+    """The convolution of a layer, as frameworks call the correlation with a kernel; the input is 0 outside.
+
+    Args:
+        x: ``(channels, length)`` or ``(channels, height, width)``, float.
+        weight: ``(outputs, channels / groups, *kernel)``.
+        stride: how far the kernel moves; one number, or one for each dimension, as the next two.
+        padding: how many zeros go before and behind, or pairs of both; ``"valid"`` means none, ``"same"`` as many as
+            keep the size, one more behind where their number is odd (only with a stride of 1).
+        dilation: how far apart in the input neighbours of the kernel are.
+        groups: into how many parts the channels are split, each of which has outputs of its own.
+
+    Returns:
+        ``(outputs, *sizes)``, in the float dtype of the operands.
+
+    Raises:
+        ValueError: ``padding`` is another text, or ``"same"`` with another stride.
+        TypeRuleError: the shapes do not fit; traced, with the user's line.
+    """
+    return _apply("conv", (x, weight), read_options(np.shape(weight)[2:], stride, padding, dilation, groups))
 
 
 def _as_float(x: Any) -> Any:

@@ -33,4 +33,4 @@ RULE = "on JAX all that stands between products of two or more inputs runs in on
 def is_outside(graph: Graph, value: Value) -> bool:
     """Whether a node that lies on no cycle is run for all steps at once: a product of at least two inputs."""
     node = graph.nodes[value]
-    return node.op == "matmul" and graph.type(node.args[0]).shape[-1] >= FEWEST_INPUTS
+    return node.op == "conv" or node.op == "matmul" and graph.type(node.args[0]).shape[-1] >= FEWEST_INPUTS

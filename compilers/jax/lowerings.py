@@ -6,6 +6,7 @@ that stand here mend what XLA rewrites, avoid writing to arrays, or have a deriv
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ import jax.numpy as jnp
 from graphpool.compilers.base import Lowerings
 from graphpool.ops.indexing import put_operands
 from graphpool.ops.shaping import Index, as_slices, update_operands
-from graphpool.ops.table import Kernel
+from graphpool.ops.table import Kernel, row
 
 lowers: Lowerings[Kernel] = Lowerings("jax")
 
@@ -66,6 +67,24 @@ def _put(xp: Any, base: Any, index: Any, rows: Any, *, ranks: tuple[int, ...]) -
     leading, (whole, places, values) = put_operands(jnp, (base, index, rows), ranks)
     result = whole.at[jnp.arange(len(whole))[:, None], places].set(values)
     return result.reshape(leading + whole.shape[1:])
+
+
+@lowers("conv")
+def _conv(xp: Any, x: Any, weight: Any, *, ranks: tuple[int, ...], **attrs: Any) -> Any:
+    """XLA's own, where all samples have the same weights."""
+    if weight.ndim > ranks[1] or x.ndim == ranks[0]:
+        return row("conv").kernel(jnp, x, weight, ranks=ranks, **attrs)
+    leading = x.shape[: x.ndim - ranks[0]]
+    made = jax.lax.conv_general_dilated(
+        x.reshape(math.prod(leading), *x.shape[-ranks[0] :]),
+        weight,
+        window_strides=attrs["stride"],
+        padding=attrs["padding"],
+        rhs_dilation=attrs["dilation"],
+        feature_group_count=attrs["groups"],
+        precision=jax.lax.Precision.HIGHEST,
+    )
+    return made.reshape(*leading, *made.shape[1:])
 
 
 @lowers("spike")

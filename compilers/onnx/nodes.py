@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from graphpool.compilers.onnx import bits, elementwise, indexing, lowerings, noise, shaping
+from graphpool.compilers.onnx import bits, convolution, elementwise, indexing, lowerings, noise, shaping
 from graphpool.compilers.onnx.emitter import Call, Emitter, Tensor, lowers, pack_type
 from graphpool.graph import Graph, TensorType, Value
 from graphpool.ops import Trait, row
 
-FAMILIES = (lowerings, elementwise, bits, shaping, indexing, noise)
+FAMILIES = (lowerings, convolution, elementwise, bits, shaping, indexing, noise)
 """The modules that fill the registry."""
 
-READ_READY = frozenset({"matmul", "take"})
+READ_READY = frozenset({"matmul", "conv", "take"})
 """Ops that, beside the elementwise ones, are lowered for operands that are ready. For others these are repeated over
 the leading axes."""
 

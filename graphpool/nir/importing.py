@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from graphpool.nir.semantics import Semantics, read_semantics
 from graphpool.nir.timing import choose_dt, find_evidence
 from graphpool.nn.combinators.network import Group, Network
 from graphpool.parameters import Shape
+
+MOST_ELEMENTS = 2**28
+"""Of the samples that enter all nodes together: what they ask memory for, without more than a line in a file."""
 
 
 class NirNetwork(Network):
@@ -97,7 +101,7 @@ def from_nir(
         "spikes": spikes, "reset": reset, "delay": delay, "output_lag": output_lag,
     }  # fmt: skip
     semantics = read_semantics(like, switches)
-    flat = flatten(read_nir(source))
+    flat = flatten(read_nir(source), rewire=like == "spyx")
     step = choose_dt(dt, find_evidence(flat.nodes, flat.metadata))
     net = build_network(flat, semantics, step)
     if net.repairs:
@@ -113,9 +117,9 @@ def from_nir(
 def build_network(flat: FlatGraph, semantics: Semantics, dt: float) -> NirNetwork:
     """The network of a flat graph."""
     repairs = list(flat.repairs)
-    delayed = cyclic_delays(flat)
+    delayed = {name for name in cyclic_delays(flat) if _steps_of(flat, name, dt) > 0}
     late = late_edges(flat, semantics, delayed)
-    made = _Builder(flat, semantics, dt, repairs).build()
+    made = _Builder(flat, semantics, dt, repairs, delayed).build()
     names = module_names(flat, repairs)
     edges = [(names[source], names[target]) for source, target in flat.edges]
     return NirNetwork(
@@ -131,12 +135,17 @@ def build_network(flat: FlatGraph, semantics: Semantics, dt: float) -> NirNetwor
     )
 
 
+def _steps_of(flat: FlatGraph, name: str, dt: float) -> int:
+    return int(layers.delay_steps(name, flat.nodes[name].fields["delay"], dt).min(initial=layers.LONGEST_DELAY))
+
+
 # --- shapes and modules -----------------------------------------------------------------------------------------------
 class _Builder:
     """Makes the modules, in the order in which the shapes of their inputs become known."""
 
-    def __init__(self, flat: FlatGraph, semantics: Semantics, dt: float, repairs: list[str]) -> None:
-        self.flat, self.semantics, self.dt, self.repairs = flat, semantics, dt, repairs
+    def __init__(self, flat: FlatGraph, semantics: Semantics, dt: float, repairs: list[str], delayed: set[str]) -> None:
+        self.flat, self.semantics, self.dt, self.repairs, self.delayed = flat, semantics, dt, repairs, delayed
+        self.elements = 0
         self.built: dict[str, layers.Built] = {}
         self.shapes: dict[str, Shape] = {}
         self.following: dict[str, list[str]] = {}
@@ -153,11 +162,14 @@ class _Builder:
                 if target in self.flat.nodes and target not in self.built:
                     self._make(target, self.shapes[source])
                     open_.append(target)
-        self.built = {name: self.built[name] for name in self.flat.nodes if name in self.built}
         self._check()
         return self
 
     def _make(self, name: str, shape: Shape) -> None:
+        self.elements += math.prod(shape)
+        if self.elements > MOST_ELEMENTS:
+            what = f"with samples of the shape {shape}, the nodes up to here have {self.elements} elements"
+            raise refused(name, what, f"at most {MOST_ELEMENTS} are made")
         try:
             self.built[name] = self._module(name, self.flat.nodes[name], shape)
         except GraphpoolError:
@@ -169,7 +181,9 @@ class _Builder:
     def _module(self, name: str, node: NirNode, shape: Shape) -> layers.Built:
         if node.type in NEURONS:
             return self._neuron(name, node, shape)
-        return BUILDERS[node.type](name, node, shape)
+        if node.type == "Delay":
+            return layers.build_delay(name, node, shape, self.dt, self.repairs, name in self.delayed)
+        return layers.BUILDERS[node.type](name, node, shape)
 
     def _neuron(self, name: str, node: NirNode, shape: Shape) -> layers.Built:
         kind = NEURONS[node.type]
@@ -178,7 +192,7 @@ class _Builder:
             if key in kind.needs:
                 given = node.fields.get(key)
                 values[key] = default if given is None else given
-        fitted = {key: fit(name, key, layers.as_float(value), shape) for key, value in values.items()}
+        fitted = {key: layers.fit(name, key, value, shape) for key, value in values.items()}
         return kind(shape, fitted, self.dt, self.semantics), shape
 
     # --- shapes -------------------------------------------------------------------------------------------------------
@@ -189,7 +203,7 @@ class _Builder:
             wanted = _wanted(self.flat.nodes[target]) if target in self.flat.nodes else None
             if wanted is None:
                 continue
-            if declared is None or (declared != wanted and _bare(declared) == _bare(wanted)):
+            if declared is None or (declared != wanted and layers.bare(declared) == layers.bare(wanted)):
                 shown = "no shape" if declared is None else f"the shape {declared}"
                 self.repairs.append(f"input {name!r} has {shown}: {wanted} as {target!r} takes it")
                 return wanted
@@ -217,13 +231,9 @@ class _Builder:
         declared = shape if given is None else as_shape(name, given)
         if declared == shape:
             return
-        if strict and _bare(declared) != _bare(shape):
+        if strict and layers.bare(declared) != layers.bare(shape):
             raise refused(name, f"the output is said to be {declared}, and is {shape}", "write its shape anew")
         self.repairs.append(f"{node.type} {name!r} is said to be {declared}: it is {shape}")
-
-
-def _bare(shape: Shape) -> Shape:
-    return tuple(size for size in shape if size != 1)
 
 
 def _wanted(node: NirNode) -> Shape | None:
@@ -243,26 +253,6 @@ def as_shape(name: str, given: Any) -> Shape:
     if sizes.dtype.kind not in "iuf" or sizes.size > 8 or not all(size == int(size) and size >= 1 for size in sizes):
         raise refused(name, f"the shape is {given!r}", "positive whole numbers")
     return tuple(int(size) for size in sizes)
-
-
-def fit(name: str, key: str, array: Any, shape: Shape) -> Any:
-    """A parameter in the shape of a sample, or ``()`` where it is one number."""
-    if array.size == 1:
-        return array.reshape(())
-    if array.shape != shape and _bare(array.shape) == _bare(shape):
-        return array.reshape(shape)
-    try:
-        return np.broadcast_to(array, shape)
-    except ValueError:
-        what = f"{key!r} has the shape {array.shape}, one sample has {shape}"
-        raise refused(name, what, "parameters have the sample's shape, or one that broadcasts to it") from None
-
-
-BUILDERS: dict[str, Callable[[str, NirNode, Shape], layers.Built]] = {
-    "Affine": layers.build_linear,
-    "Linear": layers.build_linear,
-}
-"""How nodes that are no neurons become modules."""
 
 
 # --- names ------------------------------------------------------------------------------------------------------------

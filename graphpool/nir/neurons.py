@@ -1,8 +1,8 @@
 r"""The neurons of NIR, one module each, and the equations that they share.
 
-For the input i, the current I, the membrane v, the threshold h and the spikes z, with :math:`\tau \dot v = (v_{leak} - v)
-+ r I` and :math:`\tau_{syn} \dot I = -I + w_{in} i` (the NIR specification; I and IF leave out the leak, and LI, LIF, I and
-IF the synapse: there I = i):
+In continuous time, after the NIR specification, :math:`\tau \dot v = (v_{leak} - v) + r I` and
+:math:`\tau_{syn} \dot I = -I + w_{in} i`. I and IF have no leak; only CubaLI and CubaLIF have a synapse,
+elsewhere I = i. For the input i, the current I, the membrane v, the threshold h and the spikes z, one step is:
 
 .. math::
     I_t &= \beta I_{t-1} + c\, i_t \\

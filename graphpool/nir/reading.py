@@ -240,6 +240,7 @@ class _FileReader:
                 raw = item if isinstance(item, bytes) else str(item).encode()
                 self.bytes += len(raw)
                 if len(raw) > LONGEST_TEXT or self.bytes > self.largest:
-                    raise self.refused(path, f"{name!r} has text of {len(raw)} bytes", f"at most {LONGEST_TEXT} are read")
+                    what = f"{name!r} has text of {len(raw)} bytes"
+                    raise self.refused(path, what, f"at most {LONGEST_TEXT} are read")
                 found.append(raw.decode())
         return found

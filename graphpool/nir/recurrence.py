@@ -1,8 +1,8 @@
 """Where the one step of a recurrent edge sits.
 
-NIR has recurrence as a cycle, LIF -> W -> LIF, and no word about its delay. Each cycle gets one late edge: out of a neuron
-(``delay="spikes"``), or into one (``delay="weights"``). Which neuron, where a cycle has several: the one that a walk from
-the inputs along the edges comes to last, so that what runs forward is never late.
+NIR has recurrence as a cycle, LIF -> W -> LIF, and no word about its delay. Each cycle gets one late edge: out of a
+neuron (``delay="spikes"``), or into one (``delay="weights"``). Which one, where a cycle has several: out of that which
+a walk from the inputs along the edges comes to last, or into the first, so that what runs forward is never late.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _type(flat: FlatGraph, name: str) -> str:
 
 
 def _cycles(flat: FlatGraph, late: Mapping[Edge, None]) -> Iterator[list[str]]:
-    """The cycles that one walk in depth from the inputs closes, each as its nodes, first the one that it came by first."""
+    """The cycles that one walk in depth from the inputs closes, each as its nodes in the order of the walk."""
     following: dict[str, list[str]] = {}
     for edge in flat.edges:
         if edge not in late:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphpool.errors import NirError, format_error
-from graphpool.nir.graph import FIELDS, NEURON_FIELDS, Edge, NirGraph, NirNode
+from graphpool.nir.graph import FIELDS, NEURON_FIELDS, SPIKING, Edge, NirGraph, NirNode
 
 Nodes = dict[str, NirNode]
 
@@ -47,8 +47,12 @@ def refused(where: str, what: str, hint: str = "") -> NirError:
     return NirError(format_error(what, where=f"node {where!r}" if where else "the NIR graph", hint=hint))
 
 
-def flatten(graph: NirGraph) -> FlatGraph:
+def flatten(graph: NirGraph, rewire: bool = False) -> FlatGraph:
     """The flat graph, repaired and checked.
+
+    Args:
+        graph: what was read.
+        rewire: whether an input that leads to recurrent weights leads to their neuron: Spyx 1.0.0 writes it so.
 
     Raises:
         NirError: a node is of a type that NIR does not have (all such are named), lacks a field or has a NaN; an edge
@@ -56,7 +60,7 @@ def flatten(graph: NirGraph) -> FlatGraph:
     """
     _check_types(graph)
     flat = FlatGraph(metadata=dict(graph.metadata))
-    _enter(flat, graph, "")
+    _enter(flat, _prepared(flat, graph, "", rewire), "")
     _pass_through(flat)
     _complete_ends(flat)
     for name, node in flat.nodes.items():
@@ -106,24 +110,63 @@ def _check_taus(name: str, node: NirNode) -> None:
 
 
 # --- inner graphs -----------------------------------------------------------------------------------------------------
+def _prepared(flat: FlatGraph, graph: NirGraph, path: str, rewire: bool) -> NirGraph:
+    """The graph, and all in it, mended."""
+    graph = _with_short_names(NirGraph(dict(graph.nodes), graph.edges, graph.metadata), path)
+    graph.edges = _mended(flat, graph, path)
+    if rewire and path:
+        graph.edges = _rewired(flat, graph, path)
+    for name, node in graph.nodes.items():
+        if isinstance(node, NirGraph):
+            graph.nodes[name] = _prepared(flat, node, f"{path}{name}.", rewire)
+    return graph
+
+
 def _enter(flat: FlatGraph, graph: NirGraph, path: str) -> None:
     """Add what a graph holds under its full names."""
-    at_root = not path
-    graph = NirGraph(dict(graph.nodes), _mended(flat, graph, path), graph.metadata)
     for name, node in graph.nodes.items():
         full = path + name
-        if full in flat.nodes or full in flat.passed or full in flat.inputs or full in flat.outputs:
+        if any(full in held for held in (flat.nodes, flat.passed, flat.inputs, flat.outputs)):
             raise refused(full, "two nodes have this name", "one in a graph inside, one beside it")
         if isinstance(node, NirGraph):
             _enter(flat, node, f"{full}.")
         elif node.type not in ("Input", "Output"):
             flat.nodes[full] = node
-        elif not at_root:
+        elif path:
             flat.passed[full] = (node, None)
         else:
             (flat.inputs if node.type == "Input" else flat.outputs)[full] = node
     for source, target in graph.edges:
         flat.edges.append((_end(graph, path, source, "Output"), _end(graph, path, target, "Input")))
+
+
+def _with_short_names(graph: NirGraph, path: str) -> NirGraph:
+    """The graph, in which nodes that are called after it, ``rlif.lif`` in ``rlif``, are called ``lif``."""
+    own = f"{path[:-1].rpartition('.')[2]}." if path else ""
+    short = {name: name.removeprefix(own) for name in graph.nodes if own and name != own}
+    if len(set(short.values())) < len(graph.nodes):
+        return graph
+    edges = [(short.get(source, source), short.get(target, target)) for source, target in graph.edges]
+    return NirGraph({short[name]: node for name, node in graph.nodes.items()}, edges, graph.metadata)
+
+
+def _rewired(flat: FlatGraph, graph: NirGraph, path: str) -> list[Edge]:
+    """Inputs lead to the neuron behind recurrent weights rather than to the weights."""
+
+    def kind(name: str) -> str:
+        node = graph.nodes[name]
+        return node.type if isinstance(node, NirNode) else ""
+
+    edges = list(graph.edges)
+    for place, (source, weights) in enumerate(edges):
+        if kind(source) != "Input" or kind(weights) not in ("Linear", "Affine"):
+            continue
+        neurons = [end for start, end in edges if start == weights and kind(end) in SPIKING and (end, weights) in edges]
+        if len(neurons) == 1 and (source, neurons[0]) not in edges:
+            edges[place] = (source, neurons[0])
+            what = f"leads to the recurrent weights of {neurons[0]!r}: read as {source} -> {neurons[0]}"
+            flat.repairs.append(f"{_edge(path, (source, weights))} {what}")
+    return edges
 
 
 def _end(graph: NirGraph, path: str, name: str, kind: str) -> str:

@@ -13,23 +13,23 @@ from graphpool.errors import NirError, format_error
 
 OPTIONS: dict[str, dict[Any, str]] = {
     "solver": {
-        "euler": "forward Euler: v + dt/tau ((v_leak - v) + r I)",
-        "exponential": "the leak exactly, the input as a jump of its whole size: v_leak + exp(-dt/tau) (v - v_leak) + r I",
-        "exact": "exact for an input that is constant over the step: v_leak + exp(-dt/tau) (v - v_leak) "
-        "+ (1 - exp(-dt/tau)) r I",
+        "euler": "forward Euler: `v + dt/tau ((v_leak - v) + r I)`",
+        "exponential": "the leak exactly, an input as a jump: `v_leak + exp(-dt/tau) (v - v_leak) + r I`",
+        "exact": "exact for an input that is constant meanwhile: `v_leak + exp(-dt/tau) (v - v_leak) + "
+        "(1 - exp(-dt/tau)) r I`",
     },
     "current": {
         "new": "the membrane takes the synaptic current of this step",
         "old": "the membrane takes the synaptic current of the step before",
     },
     "synapse": {
-        "input first": "what arrives at a synapse decays already in its own step",
         "decay first": "a synapse decays, then takes what arrives",
+        "input first": "what arrives at a synapse decays already in its own step",
     },
     "gain": {
-        "file": "r and w_in count",
-        "membrane": "r counts where there is a leak; what arrives at a synapse or at a neuron without leak enters whole",
-        "one": "r and w_in do not count: the input enters whole, whatever the solver, I + x and v + I",
+        "file": "r and w_in count, as the solver has them",
+        "membrane": "r counts where there is a leak; at a synapse, and without a leak, an input enters whole",
+        "one": "r and w_in do not count: an input enters whole, whatever the solver",
     },
     "compare": {
         ">": "a membrane has to exceed the threshold",
@@ -44,14 +44,13 @@ OPTIONS: dict[str, dict[Any, str]] = {
         "value-late": "to v_reset in the step after the spike, whose input is lost to the membrane",
         "subtract": "the threshold is subtracted for each spike, in the step of the spike",
         "subtract-late": "the threshold is subtracted for each spike in the step after it, after the leak",
-        "spyx-subtract": "subtract with a synapse, subtract-late without",
-        "snntorch-subtract": "as snnTorch with reset_delay=False: where the membrane was above the threshold before the step, "
-        "the threshold is subtracted before the comparison; after it, once where there is a spike, and given back where "
-        "there was one before",
+        "spyx-subtract": "`subtract` with a synapse, `subtract-late` without",
+        "snntorch-subtract": "snnTorch with `reset_delay=False`: `subtract-late` before the comparison; after it, the "
+        "threshold is subtracted for a spike, and given back for the one of the step before",
     },
     "delay": {
-        "spikes": "a recurrent edge is late where spikes leave the neuron: a recurrent bias acts from the first step on",
-        "weights": "a recurrent edge is late where currents enter the neuron: a recurrent bias acts from the second step on",
+        "spikes": "a recurrent edge is late where spikes leave the neuron: a recurrent bias acts from the first step",
+        "weights": "a recurrent edge is late where currents enter the neuron: a recurrent bias acts from the second",
     },
     "output_lag": {
         0: "spikes leave a neuron in the step in which they occur",

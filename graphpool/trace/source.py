@@ -22,7 +22,7 @@ LIBRARIES = (NUMPY, NUMPY.parent / "scipy")
 """What a step calls: the line that is shown is the call."""
 
 STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"]).resolve()
-STEPS = (PACKAGE / "nn" / "modules", PACKAGE / "nn" / "combinators")
+STEPS = (PACKAGE / "nn" / "modules", PACKAGE / "nn" / "combinators", PACKAGE / "nir")
 """Folders of the package that hold steps: their lines are shown like a user's own."""
 
 MACHINERY = frozenset(

@@ -9,6 +9,7 @@ import numpy as np
 
 from graphpool.graph import Value
 from graphpool.graph.types import BOOL, FLOAT64, Array, DType
+from graphpool.ops import Trait, row
 from graphpool.trace.loops import LOGICAL, check_known, emit_loop, name_of
 from graphpool.trace.recorder import Recorder
 from graphpool.trace.tracer import Tracer, elementwise_shadow, operand_value, shadow_of
@@ -139,7 +140,8 @@ def apply_op(recorder: Recorder, op: str, args: tuple[Any, ...], attrs: dict[str
     if dtype.kind != "f":
         dtype = FLOAT64
     value = recorder.emit(op, [_operand(recorder, item, dtype, dtype) for item in plain], attrs)
-    return Tracer.of(recorder, value, shadow=elementwise_shadow(*plain))
+    shadow = elementwise_shadow(*plain) if Trait.ELEMENTWISE in row(op).traits else None
+    return Tracer.of(recorder, value, shadow=shadow)
 
 
 def power(base: Tracer, exponent: Any) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,14 @@ class Network(Module):
             shape of an input or of a late edge is not known, or modules form a cycle without a late edge; the
             message names the cycle.
     """
+
+    _edges: tuple[Edge, ...] = ()
+    _late: tuple[Edge, ...] = ()
+    _outputs: tuple[str, ...] = ()
+    _order: tuple[str, ...] = ()
+    _inputs: Mapping[str, Any] = MappingProxyType({})
+    _records: Mapping[str, str] = MappingProxyType({})
+    _held: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
@@ -180,7 +189,8 @@ class Network(Module):
         ends = [*self._inputs, *modules, *self._outputs]
         twice = [name for name in dict.fromkeys(ends) if ends.count(name) > 1]
         if twice:
-            raise self._refused(f"{_names(twice)} names two things", "inputs, modules and outputs have names of their own")
+            hint = "inputs, modules and outputs have names of their own"
+            raise self._refused(f"{_names(twice)} names two things", hint)
         sources, targets = {*self._inputs, *modules}, {*modules, *self._outputs}
         for source, target in self._edges:
             for name, allowed, role in ((source, sources, "out of"), (target, targets, "into")):
