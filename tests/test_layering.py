@@ -37,10 +37,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "artifact": {"errors", "graph", "plan"},
     "fingerprint": {"parameters", "trace"},
     "nn": {"errors", "nested", "graph", "ops", "parameters", "functional", "timeseries"},
+    "nir": {"errors", "graph", "ops", "parameters", "functional", "timeseries", "nn"},
 }
-MAY_IMPORT["runtimes"] = set(MAY_IMPORT) - {"nn", "passes", "trace", "fingerprint"}
-MAY_IMPORT["compilers"] = set(MAY_IMPORT) - {"nn", "runtimes", "fingerprint"}
-MAY_IMPORT["compile"] = set(MAY_IMPORT)
+MAY_IMPORT["runtimes"] = set(MAY_IMPORT) - {"nir", "nn", "passes", "trace", "fingerprint"}
+MAY_IMPORT["compilers"] = set(MAY_IMPORT) - {"nir", "nn", "runtimes", "fingerprint"}
+MAY_IMPORT["compile"] = set(MAY_IMPORT) - {"nir"}
 MAY_IMPORT["public"] = set(MAY_IMPORT) - {"compilers", "runtimes"}
 
 # Imported inside functions only: the targets are loaded when a network is compiled for one of them.
@@ -53,7 +54,7 @@ EXCEPTIONS = {("graphpool/nn/modules/module.py", "compile"), ("runtimes/base.py"
 ENGINES = {"jax": "jax", "jaxlib": "jax", "onnx": "onnx", "onnxruntime": "onnx"}
 
 # Slow to load: the core imports them where it uses them.
-HEAVY = {"scipy", "networkx", "matplotlib", "pandas", "xarray", "nir"}
+HEAVY = {"scipy", "networkx", "matplotlib", "pandas", "xarray", "nir", "h5py"}
 
 
 @dataclass(frozen=True)

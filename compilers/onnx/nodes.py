@@ -44,8 +44,14 @@ class NodeWriter:
     def write(self, emitter: Emitter, values: Iterable[Value], known: Known) -> None:
         """Write values in order; their tensors go to ``known``."""
         for value in values:
-            emitter.at = f"v{self.labels[value]}"
+            emitter.at = f"{self._place(value)}v{self.labels[value]}"
             known[value] = self._written(emitter, value, known)
+
+    def _place(self, value: Value) -> str:
+        """The module that a value comes from, for the names of its nodes: ``fc1/``, ``rlif/lif/``."""
+        origins = self.graph.origins[value] if self.graph.origins else ()
+        path = origins[0].module.partition("/")[2] if origins else ""
+        return f"{path}/" if path else ""
 
     def packs(self, value: Value, nodes: Iterable[Value]) -> bool:
         """Whether all of the given nodes that read a value can do so without its axes of length 1."""

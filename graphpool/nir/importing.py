@@ -12,7 +12,7 @@ import numpy as np
 
 from graphpool.errors import GraphpoolError, NirWarning, format_error
 from graphpool.nir import layers
-from graphpool.nir.graph import NEURON_FIELDS, NirNode
+from graphpool.nir.graph import NEURON_FIELDS, NirGraph, NirNode
 from graphpool.nir.neurons import NEURONS
 from graphpool.nir.reading import read_nir
 from graphpool.nir.recurrence import cyclic_delays, late_edges
@@ -101,38 +101,37 @@ def from_nir(
         "spikes": spikes, "reset": reset, "delay": delay, "output_lag": output_lag,
     }  # fmt: skip
     semantics = read_semantics(like, switches)
-    flat = flatten(read_nir(source), rewire=like == "spyx")
-    step = choose_dt(dt, find_evidence(flat.nodes, flat.metadata))
-    net = build_network(flat, semantics, step)
+    net, note = assemble(read_nir(source), semantics, dt, rewire=like == "spyx")
+    if note:
+        warnings.warn(NirWarning(format_error(note, where="from_nir")), stacklevel=2)
     if net.repairs:
         listed = [*net.repairs[:10], *([f"... {len(net.repairs) - 10} more"] if len(net.repairs) > 10 else [])]
-        what = f"{len(net.repairs)} things were mended"
-        warnings.warn(
-            NirWarning(format_error(what, where="from_nir", details=listed, hint="net.repairs has them all")),
-            stacklevel=2,
-        )
+        text = format_error("the graph was mended", where="from_nir", details=listed, hint="net.repairs has it all")
+        warnings.warn(NirWarning(text), stacklevel=2)
     return net
 
 
-def build_network(flat: FlatGraph, semantics: Semantics, dt: float) -> NirNetwork:
-    """The network of a flat graph."""
+def assemble(graph: NirGraph, semantics: Semantics, dt: Any, rewire: bool) -> tuple[NirNetwork, str]:
+    """The network of a graph, and what has to be said of its time step."""
+    flat = flatten(graph, rewire)
+    step, note = choose_dt(dt, find_evidence(flat.nodes, flat.metadata, semantics.gain))
     repairs = list(flat.repairs)
-    delayed = {name for name in cyclic_delays(flat) if _steps_of(flat, name, dt) > 0}
+    delayed = {name for name in cyclic_delays(flat) if _steps_of(flat, name, step) > 0}
     late = late_edges(flat, semantics, delayed)
-    made = _Builder(flat, semantics, dt, repairs, delayed).build()
+    made = _Builder(flat, semantics, step, repairs, delayed).build()
     names = module_names(flat, repairs)
-    edges = [(names[source], names[target]) for source, target in flat.edges]
-    return NirNetwork(
+    net = NirNetwork(
         semantics,
-        dt,
+        step,
         repairs,
         {names[name]: module for name, (module, _) in made.built.items()},
-        edges,
+        [(names[source], names[target]) for source, target in flat.edges],
         inputs={names[name]: made.shapes[name] for name in flat.inputs},
         outputs=[names[name] for name in flat.outputs],
         late=[(names[source], names[target]) for source, target in late],
         shapes={names[name]: shape for name, shape in made.shapes.items()},
     )
+    return net, note
 
 
 def _steps_of(flat: FlatGraph, name: str, dt: float) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from graphpool.errors import NirError, NirWarning, format_error
+from graphpool.errors import NirError, format_error
 from graphpool.nir.graph import NirNode
 from graphpool.timeseries.clock import read_dt
 
@@ -18,6 +18,10 @@ NAMES = ("dt", "time_step", "timestep")
 
 CLOSE = 1e-3
 """How far two time steps may be apart, relatively, to count as the same: parameters are float32, often less."""
+
+
+FLOAT32 = 2e-7
+"""How far a ratio of two numbers of float32 may be off, relatively."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +39,28 @@ class Evidence:
     stated: bool = False
 
 
-def find_evidence(nodes: Mapping[str, NirNode], metadata: Mapping[str, Any]) -> Evidence:
-    """What the metadata and the parameters of the nodes say about the time step."""
+GAINS = {"file": (("r", "tau"), ("r", "tau_mem"), ("w_in", "tau_syn")), "membrane": (("r", "tau"), ("r", "tau_mem"))}
+"""The gains that count, by the option of that name, with the time constants that they may be multiples of."""
+
+
+def find_evidence(nodes: Mapping[str, NirNode], metadata: Mapping[str, Any], gain: str = "file") -> Evidence:
+    """What the metadata and the parameters of the nodes say about the time step.
+
+    Args:
+        nodes: all nodes by name.
+        metadata: of the whole graph.
+        gain: the option; gains that do not count say nothing.
+    """
     for where, held in [("", metadata), *((name, node.metadata) for name, node in nodes.items())]:
         for name in NAMES:
             dt = _positive(held.get(name))
             if dt is not None:
                 place = f"metadata of {where!r}" if where else "metadata of the graph"
                 return Evidence(dt, f"the {place} name {name}={dt!r}", True)
-    found = [(name, reason, steps) for name, node in nodes.items() for reason, steps in _ratios(node)]
+    pairs = GAINS.get(gain, ())
+    found = [(name, reason, steps) for name, node in nodes.items() for reason, steps in _ratios(node, pairs)]
     if not found:
-        return Evidence(None, "no metadata name it, and no neuron has r = tau/dt, which would hide it")
+        return Evidence(None, "no metadata name it, and no neuron has a gain that hides it, as r = tau/dt")
     every = np.concatenate([steps for _, _, steps in found])
     dt = float(np.median(every))
     if np.ptp(every) > CLOSE * dt:
@@ -56,32 +71,29 @@ def find_evidence(nodes: Mapping[str, NirNode], metadata: Mapping[str, Any]) -> 
     return Evidence(_rounded(dt), f"{reasons} in {names}")
 
 
-def choose_dt(given: Any, evidence: Evidence) -> float:
-    """The time step in seconds.
+def choose_dt(given: Any, evidence: Evidence) -> tuple[float, str]:
+    """The time step in seconds, and what has to be said of it: that it is inferred, or contradicts the evidence.
 
     Raises:
         NirError: it is not given, and there is no evidence.
         TimeSeriesError: it is no positive number.
-
-    Warns:
-        NirWarning: it is inferred from parameters, or what is given contradicts the evidence.
     """
     if given is not None:
         dt = read_dt(given, "from_nir")
-        if evidence.dt is not None and abs(dt - evidence.dt) > CLOSE * evidence.dt:
-            _warn(f"dt={dt!r} s is given, but {evidence.reason}, which means {evidence.dt!r} s: inputs are rescaled")
-        return dt
+        if evidence.dt is None or abs(dt - evidence.dt) <= CLOSE * evidence.dt:
+            return dt, ""
+        return dt, f"dt={dt!r} s is given, but {evidence.reason}, which means {evidence.dt!r} s: inputs are rescaled"
     if evidence.dt is None:
         what = f"the time step is not known: {evidence.reason}"
         raise NirError(format_error(what, where="from_nir", hint="pass dt= in seconds; 1e-4 and 1e-3 are common"))
-    if not evidence.stated:
-        _warn(f"dt={evidence.dt!r} s is inferred from {evidence.reason}; pass dt= to say so")
-    return evidence.dt
+    if evidence.stated:
+        return evidence.dt, ""
+    return evidence.dt, f"dt={evidence.dt!r} s is inferred from {evidence.reason}; pass dt= to say so"
 
 
-def _ratios(node: NirNode) -> Iterable[tuple[str, np.ndarray]]:
+def _ratios(node: NirNode, pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, npt.NDArray[np.float64]]]:
     """Where r = tau/dt, or w_in = tau_syn/dt, dt; a gain of one hides nothing."""
-    for gain, tau in (("r", "tau"), ("r", "tau_mem"), ("w_in", "tau_syn")):
+    for gain, tau in pairs:
         if gain in node.fields and tau in node.fields:
             gains, taus = (np.asarray(node.fields[name], np.float64) for name in (gain, tau))
             if np.all(gains > 0) and not np.all(gains == 1) and np.all(taus > 0):
@@ -97,9 +109,5 @@ def _positive(item: Any) -> float | None:
 
 
 def _rounded(dt: float) -> float:
-    """Without the digits that float32 made up."""
-    return float(f"{dt:.5g}")
-
-
-def _warn(what: str) -> None:
-    warnings.warn(NirWarning(format_error(what, where="from_nir")), stacklevel=4)
+    """Without the digits that float32 made up: the shortest number that is as close as that."""
+    return next(near for digits in range(1, 18) if abs((near := float(f"{dt:.{digits}g}")) - dt) <= FLOAT32 * dt)

@@ -138,6 +138,23 @@ class Network(Module):
         sources = [name for output in self._outputs for name in self._sources(output)]
         return all(name not in self._inputs and self[name].spiking_output for name in sources)
 
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The names of the modules, in the order in which they step."""
+        return self._order
+
+    def recorded(self, name: str, record: Mapping[str, Any]) -> Any:
+        """What a module gave, of a record that a run of the network returned.
+
+        Args:
+            name: of the module.
+            record: the nested dict.
+        """
+        group, _ = _split(name)
+        for part in group.split(".") if group else ():
+            record = record[part]
+        return record[self._records[name]]
+
     def _port_names(self) -> list[str]:
         return list(self._inputs)
 
@@ -290,7 +307,8 @@ class Network(Module):
     def _tree_lines(self, name: str, indent: str, seen: set[int]) -> Iterator[str]:
         *lines, end = list(super()._tree_lines(name, indent, seen))
         yield from lines
-        for source, target in self._edges:
+        places = {source: place for place, source in enumerate([*self._inputs, *self._order])}
+        for source, target in sorted(self._edges, key=lambda edge: places[edge[0]]):
             late = (source, target) in self._late
             note = f", one step late: state {self._held[source]}" if late else ""
             yield f"{indent}    {source} -> {target}{note}"

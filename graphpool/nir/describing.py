@@ -1,0 +1,147 @@
+"""What a NIR file holds, what is open in it, and how much that matters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphpool.errors import GraphpoolError
+from graphpool.nir.graph import NirGraph
+from graphpool.nir.importing import NirNetwork, assemble
+from graphpool.nir.reading import read_nir
+from graphpool.nir.repairs import FlatGraph, flatten
+from graphpool.nir.semantics import PRESETS
+from graphpool.nir.timing import Evidence, find_evidence
+
+DENSITY = 0.25
+"""Spikes a step of each channel of the random input."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What :func:`describe` finds; printing it shows all of it.
+
+    Attributes:
+        repairs: what is mended in the file, a sentence each.
+        evidence: what it says about the time step.
+        dt: the time step that the presets were run with; None where it is not known.
+        spikes: how many spikes each preset gives.
+        apart: how many spikes two presets differ by, summed over neurons and steps.
+        failed: why a preset cannot run it.
+    """
+
+    repairs: tuple[str, ...]
+    evidence: Evidence
+    dt: float | None
+    spikes: Mapping[str, int] = field(default_factory=dict)
+    apart: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    _lines: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines)
+
+    __repr__ = __str__
+
+
+def describe(source: Any, x: Any = None, *, dt: float | None = None, steps: int = 100, seed: int = 0) -> Description:
+    """What a NIR file holds, what is mended in it, and how far the presets are apart on it.
+
+    Args:
+        source: the path of a file, or a ``nir.NIRGraph``.
+        x: an input ``(T, *sample)`` or ``(B, T, *sample)``, a dict of them where there are several; by default random
+            spikes, a quarter of all.
+        dt: the time step in seconds; by default what the file tells.
+        steps: how long the random input is.
+        seed: of the random input.
+
+    Returns:
+        A :class:`Description`; ``print`` it.
+
+    Raises:
+        NirError: the file is damaged or hostile, or cannot be run whatever the semantics.
+        MissingExtraError: h5py is not installed.
+    """
+    graph = read_nir(source)
+    flat = flatten(graph)
+    evidence = find_evidence(flat.nodes, flat.metadata)
+    step = evidence.dt if dt is None else dt
+    nets, failed = _networks(graph, step)
+    runs = {}
+    for name, net in nets.items():
+        if x is None:
+            x = _random_input(net, steps, seed)
+        runs[name] = _spikes(net, x)
+    spikes = {name: int(sum(np.abs(array).sum() for array in found.values())) for name, found in runs.items()}
+    apart = {(one, other): _apart(runs[one], runs[other]) for one in runs for other in runs if one != other}
+    shown = next(iter(nets.values()), None)
+    repairs = flat.repairs if shown is None else shown.repairs
+    lines = [*_graph_lines(flat, shown), *_repair_lines(repairs), *_time_lines(evidence, step)]
+    lines += _preset_lines(spikes, apart, failed)
+    return Description(tuple(repairs), evidence, step, spikes, apart, failed, tuple(lines))
+
+
+def _networks(graph: NirGraph, dt: float | None) -> tuple[dict[str, NirNetwork], dict[str, str]]:
+    nets, failed = {}, {}
+    for name, semantics in PRESETS.items():
+        try:
+            nets[name], _ = assemble(graph, semantics, dt, rewire=name == "spyx")
+        except GraphpoolError as error:
+            failed[name] = str(error).splitlines()[0]
+    return nets, failed
+
+
+def _random_input(net: NirNetwork, steps: int, seed: int) -> Any:
+    draws = np.random.default_rng(seed)
+    made = {name: (draws.random((steps, *shape)) < DENSITY) * 1.0 for name, shape in net.input_shapes.items()}
+    return made if len(made) > 1 else next(iter(made.values()))
+
+
+def _spikes(net: NirNetwork, x: Any) -> dict[str, Any]:
+    """The spikes of each neuron, by the name of its module."""
+    _, _, record = net(x, record=True)
+    return {name: net.recorded(name, record) for name in net.order if net[name].spiking_output}
+
+
+def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> int:
+    return int(sum(np.abs(one[name] - other[name]).sum() for name in one if name in other))
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+def _graph_lines(flat: FlatGraph, net: NirNetwork | None) -> Iterator[str]:
+    count = f"{len(flat.nodes)} nodes, {len(flat.edges)} edges, {len(flat.inputs)} inputs, {len(flat.outputs)} outputs"
+    yield f"NIR graph: {count}"
+    if net is not None:
+        yield from (f"    {line}" for line in str(net).splitlines()[1:-1])
+    else:
+        yield from (f"    {name}: {node.type}" for name, node in flat.nodes.items())
+
+
+def _repair_lines(repairs: Any) -> Iterator[str]:
+    yield "mended: nothing" if not repairs else "mended:"
+    yield from (f"    {repair}" for repair in repairs)
+
+
+def _time_lines(evidence: Evidence, dt: float | None) -> Iterator[str]:
+    shown = "not known" if dt is None else f"{dt!r} s"
+    yield f"time step: {shown}; evidence: {evidence.reason}"
+
+
+def _preset_lines(
+    spikes: Mapping[str, int], apart: Mapping[tuple[str, str], int], failed: Mapping[str, str]
+) -> Iterator[str]:
+    if spikes:
+        yield "spikes of all neurons, and how many of them two presets differ by:"
+        rows = [["", "spikes", *spikes]]
+        rows += [[one, str(spikes[one]), *(str(apart.get((one, other), "-")) for other in spikes)] for one in spikes]
+        widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+        for first, *others in rows:
+            cells = [
+                first.ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)),
+            ]
+            yield f"    {'  '.join(cells)}".rstrip()
+    yield from (f"    {name} cannot run it: {reason}" for name, reason in failed.items())
