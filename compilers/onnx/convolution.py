@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from graphpool.compilers.onnx.emitter import Call, Emitter, Tensor, lowers
+from graphpool.compilers.onnx.emitter import Call, Emitter, Operand, Tensor, lowers
 from graphpool.graph.types import FLOAT32, Shape
 from graphpool.ops.convolution import Window, output_sizes
 
@@ -25,7 +25,7 @@ def _engine(e: Emitter, x: Tensor, weight: Tensor, call: Call) -> str:
     """The engine's own node, with all leading axes folded into one."""
     attrs, dimensions = call.attrs, call.type.rank - 1
     pads = [pair[side] for side in (0, 1) for pair in attrs["padding"]]
-    folded = x if e.leading == 1 else e.emit("Reshape", x, e.ints([-1, *x.type.shape]))
+    folded: Operand = x if e.leading == 1 else e.emit("Reshape", x, e.ints([-1, *x.type.shape]))
     made = e.emit(
         "Conv",
         folded,
@@ -59,7 +59,7 @@ def _product(e: Emitter, x: Tensor, weight: Tensor, call: Call) -> str:
     return _reshaped(e, made, call.type.shape, x.stream or weight.stream)
 
 
-def _padded(e: Emitter, x: Tensor, call: Call) -> Tensor | str:
+def _padded(e: Emitter, x: Tensor, call: Call) -> Operand:
     """Zeros around the input: ONNX names the padding of every axis, the leading ones included."""
     if not any(map(any, call.attrs["padding"])):
         return x
@@ -68,8 +68,8 @@ def _padded(e: Emitter, x: Tensor, call: Call) -> Tensor | str:
     return e.emit("Pad", x, e.ints([*pads[0], *pads[1]]), e.scalar(0, call.type.dtype))
 
 
-def _reshaped(e: Emitter, x: Tensor | str, shape: Shape, stream: bool) -> Tensor | str:
+def _reshaped(e: Emitter, x: Operand, shape: Shape, stream: bool) -> str:
     """Another shape of one sample; a 0 copies the length of a leading axis."""
     if isinstance(x, Tensor) and x.array is not None:
-        return e.constant(x.array.reshape(shape))
+        return e.constant(x.array.reshape(shape)).name
     return e.emit("Reshape", x, e.ints([0] * (e.leading if stream else 0) + list(shape)))

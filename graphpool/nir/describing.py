@@ -112,10 +112,10 @@ def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> int:
 
 # --- text -------------------------------------------------------------------------------------------------------------
 def _graph_lines(flat: FlatGraph, net: NirNetwork | None) -> Iterator[str]:
-    count = f"{len(flat.nodes)} nodes, {len(flat.edges)} edges, {len(flat.inputs)} inputs, {len(flat.outputs)} outputs"
-    yield f"NIR graph: {count}"
+    counts = {"nodes": flat.nodes, "edges": flat.edges, "inputs": flat.inputs, "outputs": flat.outputs}
+    yield f"NIR graph: {', '.join(f'{name}: {len(held)}' for name, held in counts.items())}"
     if net is not None:
-        yield from (f"    {line}" for line in str(net).splitlines()[1:-1])
+        yield from str(net).splitlines()[1:-1]
     else:
         yield from (f"    {name}: {node.type}" for name, node in flat.nodes.items())
 

@@ -62,6 +62,7 @@ def from_nir(
     current: str | None = None,
     synapse: str | None = None,
     gain: str | None = None,
+    initial: str | None = None,
     compare: str | None = None,
     spikes: str | None = None,
     reset: str | None = None,
@@ -77,10 +78,12 @@ def from_nir(
         solver: ``"euler"``, ``"exponential"`` or ``"exact"``.
         current: ``"new"`` or ``"old"``: which synaptic current enters the membrane.
         synapse: ``"input first"`` or ``"decay first"``.
-        gain: ``"file"`` or ``"one"``: whether r and w_in count.
+        gain: ``"file"``, ``"membrane"`` or ``"one"``: whether r and w_in count.
+        initial: ``"zero"`` or ``"leak"``: where membranes start.
         compare: ``">"`` or ``">="``.
         spikes: ``"one"`` or ``"many"`` in a step.
-        reset: ``"value"``, ``"subtract"`` or ``"snntorch-subtract"``.
+        reset: ``"value"``, ``"value-late"``, ``"subtract"``, ``"subtract-late"``, ``"spyx-subtract"`` or
+            ``"snntorch-subtract"``.
         delay: ``"spikes"`` or ``"weights"``: where the one step of a recurrent edge sits.
         output_lag: 0 or 1: how late spikes leave a neuron. :data:`graphpool.nir.OPTIONS` explains each.
 
@@ -97,8 +100,8 @@ def from_nir(
         NirWarning: the file was repaired, dt is inferred, or dt contradicts the file.
     """
     switches = {
-        "solver": solver, "current": current, "synapse": synapse, "gain": gain, "compare": compare,
-        "spikes": spikes, "reset": reset, "delay": delay, "output_lag": output_lag,
+        "solver": solver, "current": current, "synapse": synapse, "gain": gain, "initial": initial,
+        "compare": compare, "spikes": spikes, "reset": reset, "delay": delay, "output_lag": output_lag,
     }  # fmt: skip
     semantics = read_semantics(like, switches)
     net, note = assemble(read_nir(source), semantics, dt, rewire=like == "spyx")
@@ -199,10 +202,8 @@ class _Builder:
         given = node.fields.get("shape")
         declared = None if given is None else as_shape(name, given)
         for target in self.following.get(name, []):
-            wanted = _wanted(self.flat.nodes[target]) if target in self.flat.nodes else None
-            if wanted is None:
-                continue
-            if declared is None or (declared != wanted and layers.bare(declared) == layers.bare(wanted)):
+            wanted = _wanted(self.flat.nodes[target], declared) if target in self.flat.nodes else None
+            if wanted is not None and declared != wanted and (declared is None or _differs_in_ones(declared, wanted)):
                 shown = "no shape" if declared is None else f"the shape {declared}"
                 self.repairs.append(f"input {name!r} has {shown}: {wanted} as {target!r} takes it")
                 return wanted
@@ -221,9 +222,9 @@ class _Builder:
                 raise refused(target, what, "what adds up has one shape")
         for name, node in self.flat.outputs.items():
             self._compare_shape(name, node, takes[name], strict=True)
-        for name, (node, source) in self.flat.passed.items():
-            if source is not None:
-                self._compare_shape(name, node, self.shapes[source], strict=False)
+        for name, (node, before) in self.flat.passed.items():
+            if before is not None:
+                self._compare_shape(name, node, self.shapes[before], strict=False)
 
     def _compare_shape(self, name: str, node: NirNode, shape: Shape, strict: bool) -> None:
         given = node.fields.get("shape")
@@ -235,8 +236,15 @@ class _Builder:
         self.repairs.append(f"{node.type} {name!r} is said to be {declared}: it is {shape}")
 
 
-def _wanted(node: NirNode) -> Shape | None:
+def _differs_in_ones(one: Shape, other: Shape) -> bool:
+    return layers.bare(one) == layers.bare(other)
+
+
+def _wanted(node: NirNode, declared: Shape | None) -> Shape | None:
     """The shape of a sample as the parameters of a node have it; None where they leave it open."""
+    axes = {"Conv1d": 2, "Conv2d": 3, "SumPool2d": 3, "AvgPool2d": 3}.get(node.type, 0)
+    if axes and declared is not None and len(declared) > axes and set(declared[:-axes]) == {1}:
+        return declared[-axes:]
     if node.type in ("Affine", "Linear"):
         weight = np.shape(node.fields["weight"])
         return weight[-1:] if len(weight) > 1 else None

@@ -106,6 +106,7 @@ class Delay(Layer):
     """
 
     buffer: Any
+    places: Any
 
     def __init__(self, sample_shape: Shape, steps: Any) -> None:
         super().__init__(sample_shape)

@@ -56,6 +56,7 @@ class Neuron(Module):
 
     v: Any
     r: Any
+    dt: Any
 
     def __init__(self, shape: Any, parameters: dict[str, Any], dt: float, semantics: Semantics) -> None:
         sample = read_shape(shape, type(self).__name__)
@@ -74,11 +75,12 @@ class Neuron(Module):
                 setattr(self, name, SimulationParameter(choice))
         self._declare_states()
 
-    switches: tuple[str, ...] = ("solver", "gain")
+    switches: tuple[str, ...] = ("solver", "gain", "initial")
     """The options of the semantics that matter to it."""
 
     def _declare_states(self) -> None:
-        self.v = State(shape=self.sample_shape, init_func=np.zeros)
+        start = self.v_leak if self.initial == "leak" and "v_leak" in self.needs else 0.0
+        self.v = State(np.broadcast_to(start, self.sample_shape))
 
     @property
     def input_shapes(self) -> dict[str, Shape]:
@@ -104,7 +106,7 @@ class Neuron(Module):
 class Spiking(Neuron):
     """What integrate-and-fire neurons share: the spikes and the reset."""
 
-    switches = ("solver", "gain", "compare", "spikes", "reset")
+    switches = (*Neuron.switches, "compare", "spikes", "reset")
 
     def _fired(self, current: Any) -> Any:
         """The spikes of a step with this current; leaves the membrane as it is after them."""
@@ -162,12 +164,15 @@ class LI(Neuron):
     r"""A leaky integrator: :math:`\tau \dot v = (v_{leak} - v) + r i`. Gives v."""
 
     needs = ("tau", "r", "v_leak")
+    switches = (*Neuron.switches, "synapse")
 
     def _tau(self) -> Any:
         return self.tau
 
     def step(self, x: Any) -> Any:
         """Take one input of the sample's shape; returns the membrane."""
+        if self.synapse == "input first":
+            x = x * leak(self.solver, self.dt, self.tau)[0]
         self.v = self._driven(x)
         return self.v
 
@@ -199,7 +204,7 @@ class CubaLI(Synaptic):
     r"""A leaky integrator with a synapse: :math:`\tau_{syn} \dot I = -I + w_{in} i` drives it. Gives v."""
 
     needs = ("tau_syn", "tau_mem", "r", "v_leak", "w_in")
-    switches = ("solver", "gain", "current", "synapse")
+    switches = (*LI.switches, "current")
 
     def _tau(self) -> Any:
         return self.tau_mem

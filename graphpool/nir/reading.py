@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +45,10 @@ def read_nir(source: Any) -> NirGraph:
         return _read_file(Path(source))
     if isinstance(source, NirGraph):
         return source
-    if not hasattr(source, "to_dict") or not hasattr(source, "nodes"):
+    if not all(hasattr(source, name) for name in ("nodes", "edges")):
         what = f"got a {type(source).__name__}"
         raise NirError(format_error(what, where="from_nir", hint="give the path of a file, or a nir.NIRGraph"))
-    return _from_dict(source.to_dict(), "nir.NIRGraph", "", 0)
+    return _from_object(source, "", 0)
 
 
 def _refused(where: str, what: str, hint: str = "") -> NirError:
@@ -57,22 +56,34 @@ def _refused(where: str, what: str, hint: str = "") -> NirError:
 
 
 # --- from an object ---------------------------------------------------------------------------------------------------
-def _from_dict(given: Mapping[str, Any], where: str, path: str, depth: int) -> NirGraph:
+def _from_object(graph: Any, path: str, depth: int) -> NirGraph:
+    where = "nir.NIRGraph"
     _check_depth(depth, where, path)
     nodes: dict[str, NirNode | NirGraph] = {}
-    for name, node in given["nodes"].items():
+    for name, node in graph.nodes.items():
         inner = f"{path}.{name}" if path else str(name)
-        if node.get("type") == GRAPH:
-            nodes[str(name)] = _from_dict(node, where, inner, depth + 1)
-        else:
-            fields = {key: _plain(value) for key, value in node.items() if key in KEPT}
-            nodes[str(name)] = NirNode(str(node.get("type")), fields, dict(node.get("metadata") or {}))
-    edges = [(str(source), str(target)) for source, target in given["edges"]]
-    return NirGraph(nodes, edges, dict(given.get("metadata") or {}))
+        kind = type(node).__name__
+        if kind == GRAPH:
+            nodes[str(name)] = _from_object(node, inner, depth + 1)
+            continue
+        held = {key: value for key, value in vars(node).items() if key in KEPT}
+        if kind in ("Input", "Output"):
+            held["shape"] = (node.input_type if kind == "Input" else node.output_type).get(kind.lower())
+        fields = {key: _plain(value, f"{where}: node {inner!r}", key) for key, value in held.items()}
+        nodes[str(name)] = NirNode(kind, fields, dict(getattr(node, "metadata", None) or {}))
+    edges = [(str(source), str(target)) for source, target in graph.edges]
+    return NirGraph(nodes, edges, dict(getattr(graph, "metadata", None) or {}))
 
 
-def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, str) else np.array(value)
+def _plain(value: Any, where: str, key: str) -> Any:
+    """A field as an array, text or None; tensors of frameworks without their gradients."""
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        array = np.array(value.detach() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise _refused(where, f"{key!r} is no array: {error}") from error
+    return None if array.dtype == object and array.ndim == 0 and array.item() is None else array
 
 
 def _check_depth(depth: int, where: str, path: str) -> None:

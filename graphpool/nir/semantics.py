@@ -24,12 +24,16 @@ OPTIONS: dict[str, dict[Any, str]] = {
     },
     "synapse": {
         "decay first": "a synapse decays, then takes what arrives",
-        "input first": "what arrives at a synapse decays already in its own step",
+        "input first": "what arrives at a synapse, or at an LI, decays already in its own step",
     },
     "gain": {
         "file": "r and w_in count, as the solver has them",
         "membrane": "r counts where there is a leak; at a synapse, and without a leak, an input enters whole",
         "one": "r and w_in do not count: an input enters whole, whatever the solver",
+    },
+    "initial": {
+        "zero": "membranes start at 0",
+        "leak": "membranes start at v_leak",
     },
     "compare": {
         ">": "a membrane has to exceed the threshold",
@@ -68,6 +72,7 @@ class Semantics:
     current: str = "new"
     synapse: str = "decay first"
     gain: str = "file"
+    initial: str = "zero"
     compare: str = ">"
     spikes: str = "one"
     reset: str = "value"
@@ -88,7 +93,7 @@ JUMPS = Semantics(solver="exponential", gain="one", reset="subtract", compare=">
 PRESETS: dict[str, Semantics] = {
     "snntorch": EULER,
     "snntorch-subtract": replace(EULER, reset="subtract-late"),
-    "norse": replace(EULER, gain="membrane", delay="weights"),
+    "norse": replace(EULER, gain="membrane", initial="leak", delay="weights"),
     "spyx": replace(EULER, gain="one", reset="spyx-subtract", output_lag=1),
     "rockpool": replace(JUMPS, synapse="input first"),
     "sinabs": JUMPS,

@@ -271,7 +271,8 @@ class Network(Module):
 
     def _given_shape(self, name: str) -> Shape | None:
         if name in self._inputs:
-            return self._inputs[name]
+            shape: Shape | None = self._inputs[name]
+            return shape
         size = self[name].size_out
         return None if size is None else (size,)
 
