@@ -71,8 +71,8 @@ def infer_checked(name: str, types: tuple[TensorType, ...], attrs: Attributes) -
         if attribute in attrs and not _is_like(attrs[attribute], examples):
             raise TypeRuleError(f"{attribute} is not of the kind of {examples[0]!r}; got {attrs[attribute]!r}")
     type_ = infer_type(name, types, attrs)
-    wanted = _attribute_names(name, len(types))
-    if set(attrs) != wanted:
+    wanted, needed = _attribute_names(name, len(types))
+    if not needed <= set(attrs) <= wanted:
         listed, given = (", ".join(sorted(names)) or "none" for names in (wanted, attrs))
         raise TypeRuleError(f"its attributes are {listed}; got {given}")
     return type_
@@ -104,9 +104,10 @@ def _kind(item: Any) -> type:
 
 
 @lru_cache(maxsize=1000)
-def _attribute_names(name: str, operands: int) -> frozenset[str]:
-    """What the kernel of a row takes beside its operands."""
+def _attribute_names(name: str, operands: int) -> tuple[frozenset[str], frozenset[str]]:
+    """What the kernel of a row takes beside its operands, and what of that it needs."""
     parameters = list(inspect.signature(row(name).kernel).parameters.values())[1:]
     leading = 0 if any(one.kind is one.VAR_POSITIONAL for one in parameters) else operands
-    named = [one.name for one in parameters[leading:] if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
-    return frozenset(named) - NOT_ATTRIBUTES
+    named = [one for one in parameters[leading:] if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    needed = frozenset(one.name for one in named if one.default is one.empty)
+    return frozenset(one.name for one in named) - NOT_ATTRIBUTES, needed - NOT_ATTRIBUTES

@@ -210,11 +210,15 @@ def _known_end(flat: FlatGraph, graph: NirGraph, path: str, edge: Edge, place: i
         graph.nodes[name] = NirNode(kind)
         flat.repairs.append(f"{_edge(path, edge)} leads to a node that is not there: {path + name!r} is the {kind}")
         return name
-    return _repeated(flat, graph, path, edge, place)
+    if not _repeats(flat, graph, path, edge, place):
+        names = ", ".join(map(repr, list(graph.nodes)[:20]))
+        what = f"{_edge(path, edge)} leads to {name!r}, which is not there"
+        raise refused(path.rstrip("."), what, f"there are {names}")
+    return None
 
 
-def _repeated(flat: FlatGraph, graph: NirGraph, path: str, edge: Edge, place: int) -> None:
-    """An inner edge that leads to a node around its graph says again what an Input or Output says."""
+def _repeats(flat: FlatGraph, graph: NirGraph, path: str, edge: Edge, place: int) -> bool:
+    """Whether an inner edge that leads to a node around its graph says again what an Input or Output says."""
     other, kind = edge[1 - place], ("Input", "Output")[place]
     if path and other in graph.nodes:
         ports = [name for name, node in graph.nodes.items() if isinstance(node, NirNode) and node.type == kind]
@@ -222,10 +226,8 @@ def _repeated(flat: FlatGraph, graph: NirGraph, path: str, edge: Edge, place: in
         if any(pair in graph.edges for pair in wanted):
             what = f"leads to {edge[place]!r}, which is not in it: left out, as the {kind} is joined to {other!r}"
             flat.repairs.append(f"{_edge(path, edge)} {what}")
-            return
-    names = ", ".join(map(repr, list(graph.nodes)[:20]))
-    what = f"{_edge(path, edge)} leads to {edge[place]!r}, which is not there"
-    raise refused(path.rstrip("."), what, f"there are {names}")
+            return True
+    return False
 
 
 def _edge(path: str, edge: Edge) -> str:

@@ -30,7 +30,7 @@ def _spike(xp: Any, v: Any, threshold: Any, *, window: float, max_spikes: float,
 
 def _spike_samples() -> Iterable[Sample]:
     for attrs in ({}, {"strict": True}, {"strict": True, "max_spikes": 1.0}):
-        options = {"window": 0.5, "max_spikes": 3.0, **attrs}
+        options: dict[str, object] = {"window": 0.5, "max_spikes": 3.0, **attrs}
         yield from samples.elementwise(2, FLOATS, special=False, low=0.25, attrs=options)()
         for dtype in FLOATS:
             level = np.array([0.5, 1.0, 1.5], dtype)

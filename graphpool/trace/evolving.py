@@ -116,7 +116,7 @@ class EvolveTrace(StepTrace):
             self._steps_running -= 1
         several = isinstance(result, (tuple, list))
         made = [self._over_time(operand_value(self._recorder, one)) for one in (result if several else [result])]
-        output = {f"output.{number}": one for number, one in enumerate(made)} if several else made[0]
+        output = {module._output_name(number): one for number, one in enumerate(made)} if several else made[0]
         return output, self.final_state(module), self._record_of(module, path) if record else {}
 
     def _run_once(self, module: Any, holders: set[int]) -> None:

@@ -171,7 +171,7 @@ class StepTrace:
                 what = "nothing" if item is None else "a masked value" if masked else f"a {type(item).__name__}"
                 hint = MASK_HINT if masked else "return an array, or a tuple of arrays"
                 recorder.fail(f"{self._entry} returns {what}{inside}", hint=hint)
-            name = f"output.{number}" if several else "output"
+            name = self._root._output_name(number) if several else "output"
             builder.output(name, operand_value(recorder, item), *self._output_form(number))
         for current, handle in self._currents.values():
             builder.set_next(current, self._handles[handle].value)

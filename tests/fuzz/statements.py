@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from graphpool.functional import spike
+from graphpool.functional import conv, spike
 from graphpool.ops import FAMILIES, OPS
 
 NAMES = frozenset(module.__name__ for module in FAMILIES)
@@ -190,6 +190,11 @@ PURE: dict[str, list[Spelling]] = {
         ("~ff", np.matmul), ("~ff", lambda a, b: np.dot(a, b) if a.ndim < 2 or b.ndim < 3 else a @ b),
         ("ii", lambda a, b: (a % 7) @ (b % 5)), ("ii", np.matmul),
     ],
+    "conv": [
+        ("~ff", lambda a, b: conv(np.reshape(a, (1, -1)), np.reshape(np.ravel(b)[:1], (1, 1, 1)), padding=(1,))),
+        ("~ff", lambda a, b: conv(np.reshape(a, (1, 1, -1)), np.reshape(b, (1, 1, 1, -1)), padding="same")),
+        ("~f", lambda a: conv(np.reshape(a, (1, -1)), np.ones((2, 1, 1)), stride=2)),
+    ],
     # shapes
     "reshape": [("a", lambda a: a.reshape(-1, 1)), ("a", lambda a: np.reshape(a, (1, 1, -1))), ("a", np.ravel)],
     "transpose": [("a", np.transpose), ("a", lambda a: np.swapaxes(a, 0, -1)), ("a", lambda a: np.moveaxis(a, -1, 0))],
@@ -209,7 +214,8 @@ PURE: dict[str, list[Spelling]] = {
     ],
     "spike": [
         ("ee", lambda a, b: spike(a, abs(b) + 0.5)), ("ee", lambda a, b: spike(a, np.maximum(b, 0.25))),
-        ("e", lambda a: spike(a, 0.5, max_spikes=3)),
+        ("e", lambda a: spike(a, 0.5, max_spikes=3)), ("ee", lambda a, b: spike(a, abs(b) + 0.5, strict=True)),
+        ("e", lambda a: spike(a, 0.5, max_spikes=1, strict=True)),
     ],
 }  # fmt: skip
 OTHER: dict[str, list[Spelling]] = {

@@ -49,7 +49,8 @@ class Network(Module):
         edges: pairs of names (source, target). A pair that is given twice counts twice.
         inputs: the names of the inputs, or a dict of the shape of one sample of each; a shape that is not given is
             that of the input of a module that the input leads to.
-        outputs: the names of the outputs, in the order in which ``step`` returns them.
+        outputs: the names of the outputs, in the order in which ``step`` returns them. Of several, a run calls them
+            ``output.<name>``.
         late: those of the edges that bring what their source gave one step before.
         shapes: the shapes of what modules give, by name, for late edges out of modules that do not tell it by
             their ``size_out``.
@@ -87,8 +88,8 @@ class Network(Module):
             self._add(name, module)
         self._order = self._sorted()
         self._records = {name: self._free(name, f"{_split(name)[1]}_output") for name in self._order}
-        self._held = self._declare_late(dict(shapes or {}))
         self._inputs = {name: self._input_shape(name, shape) for name, shape in self._inputs.items()}
+        self._held = self._declare_late(dict(shapes or {}))
 
     # --- what it is -----------------------------------------------------------------------------------------
     @property
@@ -157,6 +158,9 @@ class Network(Module):
 
     def _port_names(self) -> list[str]:
         return list(self._inputs)
+
+    def _output_name(self, number: int) -> str:
+        return f"output.{self._outputs[number]}"
 
     def __getitem__(self, name: str) -> Any:
         found: Any = self
@@ -308,10 +312,11 @@ class Network(Module):
     def _tree_lines(self, name: str, indent: str, seen: set[int]) -> Iterator[str]:
         *lines, end = list(super()._tree_lines(name, indent, seen))
         yield from lines
-        places = {source: place for place, source in enumerate([*self._inputs, *self._order])}
-        for source, target in sorted(self._edges, key=lambda edge: places[edge[0]]):
+        order = [*self._inputs, *self._order]
+        places = {source: place for place, source in enumerate(order)}
+        for source, target in sorted(self._edges, key=lambda edge: places.get(edge[0], 0)):
             late = (source, target) in self._late
-            note = f", one step late: state {self._held[source]}" if late else ""
+            note = f", one step late: state {self._held.get(source)}" if late else ""
             yield f"{indent}    {source} -> {target}{note}"
         yield end
 

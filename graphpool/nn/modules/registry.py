@@ -64,6 +64,10 @@ class Registry:
         return f"{self.name or self.class_name}.{name}"
 
     # --- what the tracer asks for ---------------------------------------------------------------------------
+    def _output_name(self, number: int) -> str:
+        """What an output is called, where there are several."""
+        return f"output.{number}"
+
     def _registered(self, name: str) -> RegisteredAttribute | None:
         """The registered attribute of that name; its class is its kind."""
         return self._registry.get(name)
