@@ -226,7 +226,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "late": (lambda: Network(passing("a", "b"), CHAIN, late=[("b", "a")]), "none of the edges: b -> a"),
     "no edge": (lambda: Network(passing("a", "b"), ["ab"]), "'ab' is no edge"),
     "no module": (lambda: Network({"a": 3, "b": Pass()}, CHAIN), "3 is no module"),
-    "name": (lambda: Network({"b b": Pass()}, [("input", "b b"), ("b b", "output")]), "letters, digits and underscores"),
+    "name": (lambda: Network({"b b": Pass()}, [("input", "b b"), ("b b", "output")]), "use letters"),
     "in a module": (
         lambda: Network(passing("a", "a.b"), [("input", "a"), ("a", "a.b"), ("a.b", "output")]),
         "'a.b' lies in a module that is no group",
