@@ -31,13 +31,14 @@ def spike(v: Any, threshold: Any, *, window: float = 0.5, max_spikes: float = ma
 
     Args:
         v: the membrane, any shape, float.
-        threshold: the threshold h > 0, broadcast against ``v``.
+        threshold: the threshold h, broadcast against ``v``; positive, unless ``max_spikes`` is 1.
         window: how far below the threshold the surrogate gradient reaches (JAX's ``apply`` uses it).
         max_spikes: the largest count in one step; 1 makes the spike binary.
         strict: whether the membrane has to exceed the threshold, v > h.
 
     Returns:
-        Counts, in the float dtype of the operands. Where differentiated, :math:`ds/dv = [v \ge h - w] / h`.
+        Counts, in the float dtype of the operands. Where differentiated, :math:`ds/dv = [v \ge h - w] / h`, with 1 for an h
+        that is not positive.
     """
     attrs = {"window": float(window), "max_spikes": float(max_spikes)} | ({"strict": True} if strict else {})
     return _apply("spike", (v, threshold), attrs)

@@ -96,6 +96,8 @@ def _spike(xp: Any, v: Any, threshold: Any, *, window: float, max_spikes: float,
 def _spikes(v: Any, threshold: Any, window: float, max_spikes: float, strict: bool) -> Any:
     """The row's kernel, with a true division as in :func:`_div`: a rounding error here is a spike."""
     fires = v > threshold if strict else v >= threshold
+    if max_spikes == 1:
+        return fires.astype(v.dtype)
     quotient = v / jnp.where(fires, threshold, jnp.ones_like(threshold))
     return jnp.minimum(jnp.where(fires, jnp.floor(quotient), jnp.zeros_like(quotient)), max_spikes)
 
@@ -110,6 +112,7 @@ def _surrogate(window: float, max_spikes: float, strict: bool, primals: Any, tan
     """The surrogate gradient: see :mod:`graphpool.ops.spiking` for the equations."""
     (v, threshold), (v_dot, threshold_dot) = primals, tangents
     near = v >= threshold - window
-    by_v = jnp.where(near, 1 / threshold, jnp.zeros_like(threshold))
-    by_threshold = jnp.where(near, -v / (threshold * threshold), jnp.zeros_like(v))
+    scale = jnp.where(threshold > 0, threshold, jnp.ones_like(threshold))
+    by_v = jnp.where(near, 1 / scale, jnp.zeros_like(threshold))
+    by_threshold = jnp.where(near, -v / (scale * scale), jnp.zeros_like(v))
     return _spikes(v, threshold, window, max_spikes, strict), by_v * v_dot + by_threshold * threshold_dot

@@ -143,13 +143,11 @@ def _where(scope: Scope, value: Value, node: Node) -> bool:
 
 @lowers("spike")
 def _spike(scope: Scope, value: Value, node: Node) -> bool:
-    """Without division for one spike at most; both forms need a positive, finite threshold.
+    """Without division for one spike at most; several need a positive, finite threshold here.
 
     For a membrane below the threshold, v / h is below 1 in rounded arithmetic too, so its floor is 0 or negative; fmax
     also turns NaN into 0.
     """
-    if node.args[1] not in scope.positive:
-        return False
     largest, strict = node.attrs["max_spikes"], node.attrs.get("strict", False)
     args = _operands(scope, node)
     if largest == 1:
@@ -162,7 +160,7 @@ def _spike(scope: Scope, value: Value, node: Node) -> bool:
             scratch=(node.type.with_dtype(np.dtype(np.bool_)),),
         )
         return True
-    if strict or not largest > 0:
+    if strict or not largest > 0 or node.args[1] not in scope.positive:
         return False
     divided, floored, least = (_called(scope, ufunc) for ufunc in (np.true_divide, np.floor, np.fmax))
     positive, most = _called(scope, np.absolute), _called(scope, np.minimum)

@@ -214,7 +214,7 @@ def _spike(e: Emitter, call: Call) -> str:
     v, threshold = call.args
     most, dtype = call.attrs["max_spikes"], call.type.dtype
     above = e.emit("Greater" if call.attrs.get("strict", False) else "GreaterOrEqual", v, threshold)
-    if most == 1 and threshold.array is not None and np.all(threshold.array > 0):
+    if most == 1:
         return e.cast(above, dtype)
     zero = e.scalar(0, dtype)
     count = e.emit("Where", above, e.emit("Floor", e.emit("Div", v, threshold)), zero)

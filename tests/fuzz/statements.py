@@ -67,6 +67,13 @@ def index_for(i: Any, size: int) -> Any:
     return position[()] if isinstance(i, np.generic) else position
 
 
+def convolved(a: Any, b: Any, **options: Any) -> Any:
+    """Every channel of a, as it is where it has channels, with a kernel of one element."""
+    x = a if a.ndim in (2, 3) else np.reshape(a, (1, -1))
+    kernel = np.reshape(np.ravel(b)[:1], (1,) * (x.ndim + 1))
+    return conv(x, np.ones((x.shape[0], 1, *kernel.shape[2:])) * kernel, groups=x.shape[0], **options)
+
+
 BOUNDED = (lambda a: np.clip(a, -2, 1.5), np.tanh, np.sin, np.arctan, special.erf, special.expit)
 POSITIVE = (
     lambda a: abs(a) + 0.5,
@@ -191,9 +198,9 @@ PURE: dict[str, list[Spelling]] = {
         ("ii", lambda a, b: (a % 7) @ (b % 5)), ("ii", np.matmul),
     ],
     "conv": [
-        ("~ff", lambda a, b: conv(np.reshape(a, (1, -1)), np.reshape(np.ravel(b)[:1], (1, 1, 1)), padding=(1,))),
-        ("~ff", lambda a, b: conv(np.reshape(a, (1, 1, -1)), np.reshape(b, (1, 1, 1, -1)), padding="same")),
-        ("~f", lambda a: conv(np.reshape(a, (1, -1)), np.ones((2, 1, 1)), stride=2)),
+        ("~ff", convolved), ("~ff", lambda a, b: convolved(b, a, stride=2)),
+        ("~f", lambda a: convolved(a, [0.5], padding=1)),
+        ("~ff", lambda a, b: conv(np.reshape(a, (1, -1)), np.reshape(b, (1, 1, -1)), padding="same")),
     ],
     # shapes
     "reshape": [("a", lambda a: a.reshape(-1, 1)), ("a", lambda a: np.reshape(a, (1, 1, -1))), ("a", np.ravel)],

@@ -43,7 +43,9 @@ def affine(rows: int, columns: int, seed: int = 0, bias: bool = True) -> NirNode
     """Weights (out, in), multiples of 1/64, whose sums are exact in float32."""
     draws = np.random.default_rng(seed)
     weight = draws.integers(-32, 64, (rows, columns)) / 64
-    return node("Affine", weight=weight, bias=draws.integers(0, 8, rows) / 64) if bias else node("Linear", weight=weight)
+    return (
+        node("Affine", weight=weight, bias=draws.integers(0, 8, rows) / 64) if bias else node("Linear", weight=weight)
+    )
 
 
 def spikes(*shape: int, seed: int = 0) -> Any:
