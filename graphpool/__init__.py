@@ -66,3 +66,7 @@ def __getattr__(name: str) -> Any:
         package = import_module("graphpool.nir")
         return package if name == "nir" else package.from_nir
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -37,8 +37,8 @@ def spike(v: Any, threshold: Any, *, window: float = 0.5, max_spikes: float = ma
         strict: whether the membrane has to exceed the threshold, v > h.
 
     Returns:
-        Counts, in the float dtype of the operands. Where differentiated, :math:`ds/dv = [v \ge h - w] / h`, with 1 for an h
-        that is not positive.
+        Counts, in the float dtype of the operands. Where differentiated, :math:`ds/dv = [v \ge h - w] / h`,
+        with 1 for an h that is not positive.
     """
     attrs = {"window": float(window), "max_spikes": float(max_spikes)} | ({"strict": True} if strict else {})
     return _apply("spike", (v, threshold), attrs)

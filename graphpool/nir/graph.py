@@ -17,7 +17,7 @@ NEURON_FIELDS: dict[str, tuple[str, ...]] = {
 }
 """What the file of a neuron has to hold, by its type."""
 
-CONV_FIELDS = ("weight", "bias", "stride", "padding", "dilation", "groups")
+CONV_FIELDS = ("weight", "stride", "padding", "dilation", "groups")
 
 FIELDS: dict[str, tuple[str, ...]] = NEURON_FIELDS | {
     "Input": (),
@@ -35,7 +35,7 @@ FIELDS: dict[str, tuple[str, ...]] = NEURON_FIELDS | {
 }
 """What the file of a node has to hold, by its type: the primitives of NIR 1.0.8."""
 
-OPTIONAL = ("shape", "input_shape", "v_reset", "w_in")
+OPTIONAL = ("shape", "v_reset", "w_in", "bias")
 """What it may hold beside that, where it means something."""
 
 SPIKING = frozenset({"IF", "LIF", "CubaLIF"})

@@ -150,7 +150,7 @@ class _FileReader:
         return NirGraph(nodes, self._edges(group, path), self._metadata(group, path))
 
     def _node(self, group: Any, kind: str, path: str) -> NirNode:
-        wanted = [name for name in (*FIELDS.get(kind, ()), *OPTIONAL) if name in group]
+        wanted = dict.fromkeys(name for name in (*FIELDS.get(kind, ()), *OPTIONAL) if name in group)
         fields = {name: self._value(self._dataset(group, name, path), name, path) for name in wanted}
         return NirNode(kind, fields, self._metadata(group, path))
 
@@ -166,7 +166,7 @@ class _FileReader:
         if "edges" not in group:
             raise self.refused(path, "the graph has no edges")
         data = self._dataset(group, "edges", path)
-        if data.size == 0:
+        if not data.size:
             return []
         if data.ndim != 2 or data.shape[1] != 2 or not self._is_text(data):
             raise self.refused(path, f"edges have the shape {data.shape} of {data.dtype}", "pairs of names, (n, 2)")
@@ -211,12 +211,10 @@ class _FileReader:
         found = self._object(group, name, path)
         if not isinstance(found, self.h5py.Dataset):
             raise self.refused(path, f"{name!r} is no dataset")
-        if found.shape is None:
-            raise self.refused(path, f"{name!r} is empty")
         if found.is_virtual or found.external:
             raise self.refused(path, f"the data of {name!r} lie in another file", "data in the file itself are read")
         self._check_filters(found, name, path)
-        self.bytes += max(found.size, math.prod(found.chunks or ())) * found.dtype.itemsize
+        self.bytes += max(found.size or 0, math.prod(found.chunks or ())) * found.dtype.itemsize
         if self.bytes > self.largest:
             what = f"the file declares {self.bytes} bytes and more, {name!r} has the shape {found.shape}"
             raise self.refused(path, what, f"at most {self.largest} are read")
@@ -233,6 +231,9 @@ class _FileReader:
         return data.dtype.kind == "S" or self.h5py.check_string_dtype(data.dtype) is not None
 
     def _value(self, data: Any, name: str, path: str) -> Any:
+        """Text, an array, or None where a dataset is declared empty."""
+        if data.shape is None:
+            return None
         if self._is_text(data):
             texts = self._texts(data, name, path) if data.size == 1 else []
             if not texts:

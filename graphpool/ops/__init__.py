@@ -2,7 +2,6 @@
 
 from graphpool.ops import (
     bits,
-    convolution,
     elementwise,
     functions,
     indexing,
@@ -15,7 +14,7 @@ from graphpool.ops import (
 )
 from graphpool.ops.table import OPS, Op, Sample, Trait, align, evaluate, infer_type, op, pad, row
 
-FAMILIES = (elementwise, functions, bits, reduction, scanning, linear, convolution, shaping, indexing, spiking, noise)
+FAMILIES = (elementwise, functions, bits, reduction, scanning, linear, shaping, indexing, spiking, noise)
 """The modules that hold the rows, in the order of the reference page."""
 
 __all__ = ["FAMILIES", "OPS", "Op", "Sample", "Trait", "align", "evaluate", "infer_type", "op", "pad", "row"]

@@ -9,7 +9,7 @@ kernel and c over the channels of the group that o is in:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -17,10 +17,8 @@ from typing import Any
 import numpy as np
 
 from graphpool.errors import TypeRuleError
-from graphpool.graph.types import FLOAT32, FLOAT64, Attributes, Shape, TensorType
-from graphpool.ops import samples
+from graphpool.graph.types import Attributes, Shape, TensorType
 from graphpool.ops.rules import check_arity, common_dtype, is_float
-from graphpool.ops.table import Sample, Trait, op
 
 Padding = Sequence[tuple[int, int]]
 
@@ -65,7 +63,7 @@ def output_sizes(sizes: Shape, kernel: Shape, attrs: Any) -> Shape:
     )
 
 
-def _conv_type(types: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
+def conv_type(types: tuple[TensorType, ...], attrs: Attributes) -> TensorType:
     check_arity(types, 2)
     dtype = common_dtype(types, is_float)
     x, weight = types[0].shape, types[1].shape
@@ -100,7 +98,7 @@ def _check_attributes(attrs: Attributes, dimensions: int) -> None:
         raise TypeRuleError(f"groups={attrs['groups']!r}: a whole number from 1 on")
 
 
-def _conv(
+def conv(
     xp: Any,
     x: Any,
     weight: Any,
@@ -157,30 +155,3 @@ class Window:
         met = xp.stack([padded[(Ellipsis, *place)] for place in self.places()], axis=-len(self.sizes) - 1)
         *lead, channels, elements = met.shape[: -len(self.sizes)]
         return met.reshape(*lead, groups, channels // groups * elements, math.prod(self.sizes))
-
-
-def _conv_samples() -> Iterable[Sample]:
-    plain: dict[str, Any] = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
-    cases: tuple[tuple[Shape, Shape, dict[str, Any]], ...] = (
-        ((2, 5, 4), (3, 2, 3, 2), {}),
-        ((4, 5, 6), (2, 2, 2, 3), {"stride": (2, 1), "padding": ((1, 0), (2, 1)), "groups": 2}),
-        ((1, 6, 5), (2, 1, 2, 2), {"dilation": (2, 3), "stride": (1, 2)}),
-        ((3, 2, 2), (3, 1, 1, 1), {"groups": 3}),
-        ((2, 6), (3, 2, 3), {"stride": (2,), "padding": ((1, 1),), "dilation": (1,)}),
-        ((2, 7), (4, 1, 2), {"stride": (3,), "padding": ((0, 2),), "dilation": (3,), "groups": 2}),
-    )
-    for dtype in (FLOAT32, FLOAT64):
-        for number, (x, weight, attrs) in enumerate(cases):
-            operands = samples.values(dtype, x, number), samples.values(dtype, weight, number + 50)
-            yield Sample(operands, {**plain, **attrs})
-
-
-op(
-    "conv",
-    type=_conv_type,
-    kernel=_conv,
-    traits=(Trait.RANKED,),
-    samples=_conv_samples,
-    tolerance=64,
-    doc="convolution of a layer, channels first, in one or two dimensions",
-)

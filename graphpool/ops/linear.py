@@ -1,4 +1,4 @@
-"""The matrix product, for all ranks of ``numpy.matmul`` and whatever leading axes either operand carries."""
+"""The matrix product, for all ranks of ``numpy.matmul`` and any leading axes of either operand; the convolution."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from graphpool.errors import TypeRuleError
-from graphpool.graph.types import FLOAT32, FLOAT64, INT64, Attributes, TensorType
+from graphpool.graph.types import FLOAT32, FLOAT64, INT64, Attributes, Shape, TensorType
 from graphpool.ops import samples
+from graphpool.ops.convolution import conv, conv_type
 from graphpool.ops.rules import broadcast_shapes, check_arity, common_dtype, is_number
 from graphpool.ops.table import Sample, Trait, op, pad
 
@@ -70,4 +71,31 @@ op(
     samples=_matmul_samples,
     tolerance=64,
     doc="x @ y, for all ranks of numpy.matmul; a stream against a weight is one product over all steps",
+)
+
+
+def _conv_samples() -> Iterable[Sample]:
+    plain: dict[str, Any] = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
+    cases: tuple[tuple[Shape, Shape, dict[str, Any]], ...] = (
+        ((2, 5, 4), (3, 2, 3, 2), {}),
+        ((4, 5, 6), (2, 2, 2, 3), {"stride": (2, 1), "padding": ((1, 0), (2, 1)), "groups": 2}),
+        ((1, 6, 5), (2, 1, 2, 2), {"dilation": (2, 3), "stride": (1, 2)}),
+        ((3, 2, 2), (3, 1, 1, 1), {"groups": 3}),
+        ((2, 6), (3, 2, 3), {"stride": (2,), "padding": ((1, 1),), "dilation": (1,)}),
+        ((2, 7), (4, 1, 2), {"stride": (3,), "padding": ((0, 2),), "dilation": (3,), "groups": 2}),
+    )
+    for dtype in (FLOAT32, FLOAT64):
+        for number, (x, weight, attrs) in enumerate(cases):
+            operands = samples.values(dtype, x, number), samples.values(dtype, weight, number + 50)
+            yield Sample(operands, {**plain, **attrs})
+
+
+op(
+    "conv",
+    type=conv_type,
+    kernel=conv,
+    traits=(Trait.RANKED,),
+    samples=_conv_samples,
+    tolerance=64,
+    doc="convolution of a layer, channels first, in one or two dimensions",
 )

@@ -36,8 +36,6 @@ NEVER: dict[tuple[str, str], str] = {
     ("bits", "spiking"): INTEGERS,
     ("functions", "spiking"): JUMPS,
     ("linear", "spiking"): JUMPS,
-    ("convolution", "spiking"): JUMPS,
-    ("convolution", "bits"): FLOATS,
     ("scanning", "spiking"): JUMPS,
     ("noise", "spiking"): JUMPS,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def chain(*nodes: NirNode, shape: Any = (2,), output: Any = None) -> NirGraph:
     names = ["input", *(f"n{number}" for number in range(len(nodes))), "output"]
     ends = node("Input", shape=shape), node("Output", **({} if output is None else {"shape": output}))
     held = dict(zip(names, [ends[0], *nodes, ends[1]], strict=True))
-    return NirGraph(dict(held), list(zip(names, names[1:], strict=False)))
+    return NirGraph(dict(held), list(pairwise(names)))
 
 
 def neuron(kind: str, n: int = 2, **changes: Any) -> NirNode:
