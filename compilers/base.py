@@ -10,12 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
 from graphpool.errors import LoweringError, TargetError, format_error
-from graphpool.graph import CONST, LEAF_OPS, Graph, Value
+from graphpool.graph import LEAF_OPS, Graph
 from graphpool.graph.text import describe
-from graphpool.graph.types import SHORT_NAMES, Array, dtype_name
+from graphpool.graph.types import SHORT_NAMES, dtype_name
 from graphpool.plan import Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -150,16 +148,3 @@ def check_lowerable(graph: Graph, target: str, has_lowering: Callable[[str], boo
                 "(cast_fn=np.float32), and cast values with .astype in the step",
             )
         )
-
-
-def positive_thresholds(graph: Graph, handed: Mapping[Value, Array]) -> frozenset[Value]:
-    """The thresholds of spikes that are positive and finite: there, one spike at most needs no division.
-
-    Args:
-        graph: what runs.
-        handed: the values computed once.
-    """
-    thresholds = {node.args[1] for node in graph.nodes if node.op == "spike"}
-    known = {value: graph.nodes[value].attrs["place"].array for value in thresholds if graph.nodes[value].op == CONST}
-    known |= {value: handed[value] for value in thresholds & set(handed)}
-    return frozenset(value for value, array in known.items() if np.all(np.isfinite(array) & (array > 0)))

@@ -6,7 +6,7 @@ regions run once over all of it; a scan region is one ``lax.scan`` that carries 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from graphpool.compilers.jax.lowerings import lowers, one_spike
+from graphpool.compilers.jax.lowerings import lowers
 from graphpool.graph import CONST, Graph, Value
 from graphpool.ops import evaluate
 from graphpool.plan import Plan, Rate, Region
@@ -40,13 +40,7 @@ def settings() -> Iterator[None]:
         yield
 
 
-def evaluate_plan(
-    plan: Plan,
-    handed: Mapping[Value, Any],
-    states: Sequence[Any],
-    inputs: Sequence[Any],
-    positive: Collection[Value] = (),
-) -> Streams:
+def evaluate_plan(plan: Plan, handed: Mapping[Value, Any], states: Sequence[Any], inputs: Sequence[Any]) -> Streams:
     """The plan over arrays with batch as the first axis.
 
     Args:
@@ -54,13 +48,12 @@ def evaluate_plan(
         handed: the values computed once.
         states: ``(B, *shape)``.
         inputs: ``(B, T, *sample)``, or ``(B, *sample)`` if the plan is for one step.
-        positive: thresholds that are known to be positive and finite.
     """
     leading = inputs[0].shape[: 1 if plan.one_step else 2]
     if plan.one_step:
-        return _one_step(_Run(plan, leading, positive), handed, states, inputs)
+        return _one_step(plan, leading, handed, states, inputs)
     batch, steps = leading
-    run = _Run(plan, (steps, batch), positive)
+    run = _Run(plan, (steps, batch))
     with settings():
         run.start(handed, states, [jnp.swapaxes(array, 0, 1) for array in inputs])
         for region in run.plan.regions:
@@ -70,13 +63,16 @@ def evaluate_plan(
     return outputs, [run.present[entry.current] for entry in plan.graph.states], records
 
 
-def _one_step(run: _Run, handed: Mapping[Value, Any], states: Sequence[Any], inputs: Sequence[Any]) -> Streams:
-    graph = run.plan.graph
+def _one_step(
+    plan: Plan, leading: tuple[int, ...], handed: Mapping[Value, Any], states: Sequence[Any], inputs: Sequence[Any]
+) -> Streams:
+    graph = plan.graph
+    run = _Run(plan, leading)
     with settings():
         run.start(handed, states, inputs)
         run.env |= run.present
-        for region in run.plan.regions:
-            run.nodes(region.nodes, run.env)
+        for region in plan.regions:
+            run_nodes(graph, region.nodes, run.env)
         following = [run.lifted(entry.next) for entry in graph.states]
         outputs = [run.lifted(entry.value) for entry in graph.outputs]
         records = [run.lifted(entry.value) for entry in graph.records]
@@ -92,15 +88,12 @@ def constants(graph: Graph) -> Environment:
     return _barrier({value: jnp.asarray(place.array) for value, place in places})
 
 
-def run_nodes(graph: Graph, nodes: Sequence[Value], env: Environment, positive: Collection[Value] = ()) -> None:
-    """Add to ``env`` what the nodes make; ``positive`` are thresholds that are known to be positive and finite."""
+def run_nodes(graph: Graph, nodes: Sequence[Value], env: Environment) -> None:
+    """Add to ``env`` what the nodes make."""
     for value in nodes:
         node = graph.nodes[value]
         args, ranks = [env[arg] for arg in node.args], [graph.type(arg).rank for arg in node.args]
-        lower = lowers.get(node.op)
-        if node.op == "spike" and node.attrs["max_spikes"] == 1 and node.args[1] in positive:
-            lower = one_spike
-        env[value] = evaluate(node.op, jnp, args, ranks, node.attrs, lower)
+        env[value] = evaluate(node.op, jnp, args, ranks, node.attrs, lowers.get(node.op))
 
 
 @dataclass
@@ -109,7 +102,6 @@ class _Run:
 
     Attributes:
         leading: the first axes of a stream.
-        positive: thresholds that are known to be positive and finite.
         env: the arrays of values, of streams with the leading axes.
         finals: values of which only the last step is known, ``(B, *sample)``.
         present: the states ``(B, *shape)``, where the regions so far have left them.
@@ -117,7 +109,6 @@ class _Run:
 
     plan: Plan
     leading: tuple[int, ...]
-    positive: Collection[Value] = ()
     env: Environment = field(default_factory=dict)
     finals: Environment = field(default_factory=dict)
     present: Environment = field(default_factory=dict)
@@ -127,10 +118,6 @@ class _Run:
         self.env = {**constants(graph), **handed}
         self.env |= {port.value: array for port, array in zip(graph.inputs, inputs, strict=True)}
         self.present = {entry.current: state for entry, state in zip(graph.states, states, strict=True)}
-
-    def nodes(self, nodes: Sequence[Value], env: Environment) -> None:
-        """Add to ``env`` what the nodes make."""
-        run_nodes(self.plan.graph, nodes, env, self.positive)
 
     def region(self, region: Region) -> None:
         """Add what the region makes to the values, and put its states after the last step into ``present``."""
@@ -145,9 +132,9 @@ class _Run:
         elif region.kind == "last":
             self.finals |= {value: self.env[value] for value in region.invariants}
             self.finals |= {value: self.last(value) for value in region.inputs}
-            self.nodes(region.nodes, self.finals)
+            run_nodes(self.plan.graph, region.nodes, self.finals)
         else:
-            self.nodes(region.nodes, self.env)
+            run_nodes(self.plan.graph, region.nodes, self.env)
 
     def emitted(self, value: Value) -> Any:
         """What leaves as an output, with batch as the first axis."""
@@ -191,7 +178,7 @@ class _Run:
         def body(carry: tuple[list[Any], list[Any]], rows: list[Any]) -> tuple[tuple[list[Any], list[Any]], list[Any]]:
             local = invariants | dict(zip((state.current for state in carried), carry[0], strict=True))
             local |= dict(zip(region.inputs, rows, strict=True))
-            self.nodes(region.nodes, local)
+            run_nodes(graph, region.nodes, local)
             following = [self._broadcast(state.next, local[state.next], self.leading[1:]) for state in carried]
             return (following, [local[value] for value in kept]), [local[value] for value in region.outputs]
 

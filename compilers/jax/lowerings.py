@@ -102,11 +102,6 @@ def _spikes(v: Any, threshold: Any, window: float, max_spikes: float, strict: bo
     return jnp.minimum(jnp.where(fires, jnp.floor(quotient), jnp.zeros_like(quotient)), max_spikes)
 
 
-def one_spike(xp: Any, v: Any, threshold: Any, *, window: float, max_spikes: float, strict: bool = False) -> Any:
-    """One spike at most, and a threshold that is positive and finite: no division. Has no surrogate gradient."""
-    return (v > threshold if strict else v >= threshold).astype(v.dtype)
-
-
 @_spikes.defjvp
 def _surrogate(window: float, max_spikes: float, strict: bool, primals: Any, tangents: Any) -> tuple[Any, Any]:
     """The surrogate gradient: see :mod:`graphpool.ops.spiking` for the equations."""

@@ -2,8 +2,7 @@
 
 XLA compiles a program for one batch and one number of steps. At each batch the first number of steps is compiled as it
 is. Any other is put together of runs of that number, where it is long enough, and of runs of a second program, whose
-input says where it ends: behind that, states stand still. So inputs of whatever lengths compile at most twice a batch;
-and again when a threshold of spikes becomes positive or ceases to be.
+input says where it ends: behind that, states stand still. So inputs of whatever lengths compile at most twice a batch.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from graphpool.compilers.base import positive_thresholds
 from graphpool.compilers.jax.arrange import arranged
 from graphpool.compilers.jax.evaluate import evaluate_plan
 from graphpool.compilers.jax.pure import PureFunction, pure
@@ -58,7 +56,7 @@ class JaxProgram:
         self._executables: dict[tuple[Any, ...], Any] = {}
         self._steps: dict[int, int] = {}
         self._padded_steps: dict[int, int] = {}
-        self._ready: _Ready | None = None
+        self._ready: tuple[Mapping[Value, Array], list[jax.Array]] | None = None
 
     def __call__(
         self, handed: Mapping[Value, Array], states: Sequence[Array], inputs: Sequence[Array]
@@ -173,13 +171,12 @@ class JaxProgram:
         self, handed: Mapping[Value, Array], states: Sequence[Array], inputs: Sequence[Array], is_padded: bool
     ) -> Arrays:
         """Run a program: outputs, states and records in one list. They are JAX's: only read them."""
-        ready = self._on_device(handed)
-        arrays = (*ready.arrays, *states, *inputs)
-        key = (*inputs[0].shape[:2], is_padded, ready.positive)
+        arrays = (*self._on_device(handed), *states, *inputs)
+        key = (*inputs[0].shape[:2], is_padded)
         # Outside of it, JAX would take 64 bit for 32.
         with jax.enable_x64(True):
             if key not in self._executables:
-                self._executables[key] = self._compile(arrays, is_padded, ready.positive)
+                self._executables[key] = self._compile(arrays, is_padded)
             return [np.asarray(array) for array in self._executables[key](*arrays)]
 
     def _parted(self, arrays: Arrays, count: int) -> tuple[Arrays, Arrays, Arrays]:
@@ -187,7 +184,7 @@ class JaxProgram:
         first = len(self.plan.graph.outputs)
         return arrays[:first], arrays[first : first + count], arrays[first + count :]
 
-    def _compile(self, arrays: Sequence[Any], is_padded: bool, positive: frozenset[Value]) -> Any:
+    def _compile(self, arrays: Sequence[Any], is_padded: bool) -> Any:
         """A program for arrays of these shapes. Called so, it takes less time than through ``jax.jit``."""
         plan = self._padded_plan if is_padded else self.plan
         handed, count = plan.handed, len(plan.graph.states)
@@ -195,7 +192,7 @@ class JaxProgram:
         def function(*arrays: jax.Array) -> list[jax.Array]:
             env = dict(zip(handed, arrays, strict=False))
             rest = arrays[len(handed) :]
-            outputs, following, records = evaluate_plan(plan, env, rest[:count], rest[count:], positive)
+            outputs, following, records = evaluate_plan(plan, env, rest[:count], rest[count:])
             return [*outputs, *following, *records]
 
         return jax.jit(function).lower(*arrays).compile()
@@ -207,23 +204,14 @@ class JaxProgram:
         plan = make_plan(graph, self.plan.hoist)
         return arranged(plan) if plan.hoist == "auto" else plan
 
-    def _on_device(self, handed: Mapping[Value, Array]) -> _Ready:
+    def _on_device(self, handed: Mapping[Value, Array]) -> list[jax.Array]:
         """The values computed once, as JAX arrays: moving them takes longer than a small step."""
         ready = self._ready
-        if ready is None or ready.handed is not handed:
+        if ready is None or ready[0] is not handed:
             with jax.enable_x64(True):
-                arrays = [jnp.array(handed[value]) for value in self.plan.handed]
-            ready = self._ready = _Ready(handed, arrays, positive_thresholds(self.plan.graph, handed))
-        return ready
-
-
-@dataclass(frozen=True)
-class _Ready:
-    """The values computed once, where they are used, and which thresholds among them are positive."""
-
-    handed: Mapping[Value, Array]
-    arrays: list[jax.Array]
-    positive: frozenset[Value]
+                ready = (handed, [jnp.array(handed[value]) for value in self.plan.handed])
+            self._ready = ready
+        return ready[1]
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from graphpool.compilers.base import Target, check_lowerable, positive_thresholds
+from graphpool.compilers.base import Target, check_lowerable
 from graphpool.compilers.numpy.filters import run_filter
-from graphpool.compilers.numpy.frames import Given, Workspace, tile_length
+from graphpool.compilers.numpy.frames import Given, Workspace, constants, tile_length
 from graphpool.compilers.numpy.generate import RegionCode, generate
 from graphpool.graph import Value
 from graphpool.graph.types import Array
@@ -83,11 +83,16 @@ class NumpyProgram:
 
     def _generated(self, handed: Mapping[Value, Array]) -> Codes:
         """The code of all regions, which depends on whether the thresholds of spikes are positive."""
-        positive = positive_thresholds(self.plan.graph, handed)
+        positive = self._positive_thresholds(handed)
         if positive not in self._codes:
             regions = self.plan.regions or (NOTHING,) * self.plan.one_step
             self._codes[positive] = [generate(self.plan, region, positive) for region in regions]
         return self._codes[positive]
+
+    def _positive_thresholds(self, handed: Mapping[Value, Array]) -> frozenset[Value]:
+        known = {**constants(self.plan.graph), **handed}
+        thresholds = {node.args[1] for node in self.plan.graph.nodes if node.op == "spike"} & set(known)
+        return frozenset(one for one in thresholds if np.all(np.isfinite(known[one]) & (known[one] > 0)))
 
     # --- a whole evolution -------------------------------------------------------------------------------------------
     def _evolve(
