@@ -44,8 +44,9 @@ bench: $(INSTALLED) ## Measure the speed of every runtime; ARGS="W1 W4" measures
 bench-peers: $(PEERS)/.installed ## Measure graphpool against other libraries; makes .venv-peers for them
 	$(PEERS)/bin/python -W ignore -m tests.bench.peers.run $(ARGS)
 
-docs: $(INSTALLED) ## Write docs/ops.md from the op table, docs/errors.md by running its code
+docs: $(INSTALLED) ## Write docs/ops.md and the tables of docs/nir.md from the code, docs/errors.md by running its code
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/generate_nir.py
 	$(BIN)/python docs/generate_errors.py
 
 golden: $(INSTALLED) ## Rewrite the golden files; read the diff before you keep it

@@ -122,6 +122,18 @@ with open("net.onnx", "wb") as file:
     file.write(b"not a model")
 graphpool.load("net.onnx")
 """,
+    "NirError": """\
+import nir
+
+lif = nir.LIF(tau=np.full(2, 20e-3), r=np.ones(2), v_leak=np.zeros(2), v_threshold=np.ones(2))
+graphpool.from_nir(nir.NIRGraph.from_list(lif), like="snntorch")
+""",
+    "NirWarning": """\
+import nir
+
+lif = nir.LIF(tau=np.full(2, 20e-3), r=np.full(2, 200.0), v_leak=np.zeros(2), v_threshold=np.ones(2))
+graphpool.from_nir(nir.NIRGraph.from_list(lif), like="snntorch")
+""",
     "TimeSeriesError": """\
 tone = TSContinuous.from_clocked(np.zeros(1000), dt=1e-3, name="tone")
 tone([0.5, 1.5])

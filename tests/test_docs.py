@@ -10,11 +10,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import graphpool
+from graphpool.nir.graph import NirGraph
 from graphpool.nn.combinators import Sequential
 from graphpool.nn.modules import LIF, Linear
+from tests.nir.files import affine, chain, neuron, write
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,7 +35,16 @@ def write_model() -> None:
     graphpool.compile(Sequential(Linear((2, 8)), LIF(8)), "onnx").save("net.onnx")
 
 
-BEFORE = {"onnx.md": write_model}
+def write_nir() -> None:
+    """What the page about NIR reads."""
+    graph = chain(affine(4, 3), neuron("LIF", 4), shape=(3,))
+    nodes = {"lif" if name == "n1" else name: item for name, item in graph.nodes.items()}
+    for name in ("tau", "r"):
+        nodes["lif"].fields[name] = np.full(4, {"tau": 4e-4, "r": 4.0}[name])
+    write(Path("net.nir"), NirGraph(nodes, [("input", "n0"), ("n0", "lif"), ("lif", "output")]))
+
+
+BEFORE = {"onnx.md": write_model, "nir.md": write_nir}
 
 
 WITH_CODE = [page for page in PAGES if blocks(page, "python")]
@@ -75,6 +87,12 @@ def test_the_op_page_is_what_the_generator_makes() -> None:
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     assert (ROOT / "docs" / "ops.md").read_text() == generate.page(), "run `make docs`"
+
+
+def test_the_tables_of_the_page_about_nir_are_what_the_generator_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    generate = importlib.import_module("generate_nir")
+    assert (ROOT / "docs" / "nir.md").read_text() == generate.page(), "run `make docs`"
 
 
 @pytest.mark.slow
