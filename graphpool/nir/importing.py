@@ -26,6 +26,10 @@ MOST_ELEMENTS = 2**28
 """Of the samples that enter all nodes together: what they ask memory for, without more than a line in a file."""
 
 
+NEVER = float(np.finfo(np.float32).max)
+"""A threshold that no membrane exceeds."""
+
+
 class NirNetwork(Network):
     """A network that was read from NIR; see :func:`from_nir`."""
 
@@ -195,7 +199,19 @@ class _Builder:
                 given = node.fields.get(key)
                 values[key] = default if given is None else given
         fitted = {key: layers.fit(name, key, value, shape) for key, value in values.items()}
+        if "v_threshold" in fitted:
+            self._check_threshold(name, fitted)
         return kind(shape, fitted, self.dt, self.semantics), shape
+
+    def _check_threshold(self, name: str, fitted: dict[str, Any]) -> None:
+        threshold = fitted["v_threshold"]
+        if self.semantics.spikes == "many" and not np.all(threshold > 0):
+            what = f"'v_threshold' is {threshold.min()}, and as many spikes are wanted as fit into the membrane"
+            raise refused(name, what, "thresholds are positive there; spikes='one' takes any")
+        if np.isinf(threshold).any():
+            # Subtracting no spike times infinity would give NaN.
+            fitted["v_threshold"] = np.clip(threshold, -NEVER, NEVER)
+            self.repairs.append(f"'v_threshold' of {name!r} is infinite: {NEVER:.3g}, which no membrane exceeds either")
 
     # --- shapes -------------------------------------------------------------------------------------------------------
     def _input_shape(self, name: str, node: NirNode) -> Shape:
@@ -274,7 +290,7 @@ def module_names(flat: FlatGraph, repairs: list[str]) -> dict[str, str]:
         if above & taken:
             parts, above = ["_".join(parts)], set()
         *_, leaf = parts
-        while ".".join(parts) in taken | groups:
+        while ".".join(parts) in taken or ".".join(parts) in groups:
             leaf += "_"
             parts[-1] = leaf
         names[name] = ".".join(parts)

@@ -20,8 +20,8 @@ from graphpool.nir.graph import FIELDS, GRAPH, OPTIONAL, Edge, NirGraph, NirNode
 LARGEST_FILE = 4 * 2**30
 """Bytes that a file may declare, where it is not larger itself."""
 
-MOST_NODES = 100_000
-MOST_EDGES = 1_000_000
+MOST_NODES = 10_000
+MOST_EDGES = 100_000
 DEEPEST = 32
 LONGEST_NAME = 1000
 LONGEST_TEXT = 2**20  # bytes of one string

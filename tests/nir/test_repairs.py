@@ -176,6 +176,14 @@ def test_parameters_may_have_ones_too_many_or_too_few() -> None:
     assert not said and net["n1"].tau.shape == (N,) and net["n1"].v_threshold.shape == ()
 
 
+def test_a_neuron_that_never_spikes() -> None:
+    net, _ = read(chain(affine(N, 2), neuron("LIF", N, v_threshold=np.inf)), like="snntorch-subtract")
+    assert net.repairs == ("'v_threshold' of 'n1' is infinite: 3.4e+38, which no membrane exceeds either",)
+    for target in ("numpy", "jax", "onnx"):
+        _, state, _ = graphpool.compile(net, target)(spikes(1, 20, 2) * 1e3)
+        assert np.isfinite(state["n1"]["v"]).all() and state["n1"]["v"].any()
+
+
 def test_many_repairs_are_a_short_warning() -> None:
     graph = outer(inner(edges=[("w_rec", "lif")] * 15))
     net, said = read(graph)
@@ -222,6 +230,7 @@ REFUSED: dict[str, tuple[NirGraph, str]] = {
     "nan": (_nan("v_threshold"), "node 'n1': 1 of 4 values of 'v_threshold' are NaN"),
     "tau": (chain(neuron("LIF", 2, tau=0.0)), "node 'n0': 'tau' is 0.0"),
     "negative tau": (chain(neuron("CubaLI", 2, tau_syn=-1.0)), "node 'n0': 'tau_syn' is -1.0"),
+    "no room": (chain(neuron("IF", 2, v_threshold=0.0)), "node 'n0': 'v_threshold' is 0.0"),
     "text": (chain(node("Scale", scale="much")), "node 'n0': 'scale' is 'much'"),
     "dangling": (NirGraph(chain(affine(2, 2)).nodes, [("input", "n0"), ("n0", "x")]), "n0 -> x leads to 'x', which"),
     "dangling inside": (outer(inner(edges=[("w_rec", "x")])), "node 'rlif': edge w_rec -> x of 'rlif' leads to 'x'"),
@@ -255,7 +264,7 @@ del REFUSED["an input of no shape"][0].nodes["input"].fields["shape"]
 def test_what_has_no_one_reading_is_refused(case: str) -> None:
     graph, message = REFUSED[case]
     with pytest.raises(NirError, match=message):
-        from_nir(graph, like="snntorch", dt=DT)
+        from_nir(graph, like="rockpool" if case == "no room" else "snntorch", dt=DT)
 
 
 def test_reading_changes_nothing_of_what_it_reads() -> None:

@@ -8,6 +8,7 @@ first. A late edge is a state, so that it shows in the graph, and cycles have to
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
@@ -68,6 +69,7 @@ class Network(Module):
     _inputs: Mapping[str, Any] = MappingProxyType({})
     _records: Mapping[str, str] = MappingProxyType({})
     _held: Mapping[str, str] = MappingProxyType({})
+    _into: Mapping[str, Sequence[tuple[str, bool]]] = MappingProxyType({})
 
     def __init__(
         self,
@@ -84,6 +86,7 @@ class Network(Module):
         self._inputs = dict(inputs) if isinstance(inputs, Mapping) else dict.fromkeys(_listed(inputs))
         self._outputs = tuple(_listed(outputs))
         self._check_wiring(list(modules))
+        self._into = self._read_into()
         for name, module in modules.items():
             self._add(name, module)
         self._order = self._sorted()
@@ -187,11 +190,7 @@ class Network(Module):
 
     def _arriving(self, target: str, given: Mapping[str, Any]) -> Any:
         """The sum of what the edges into a module, or into an output, bring."""
-        brought = [
-            getattr(self, self._held[source]) if (source, end) in self._late else given[source]
-            for source, end in self._edges
-            if end == target
-        ]
+        brought = [getattr(self, self._held[source]) if late else given[source] for source, late in self._into[target]]
         total = brought[0]
         for item in brought[1:]:
             total = total + item
@@ -208,7 +207,7 @@ class Network(Module):
 
     def _check_wiring(self, modules: list[str]) -> None:
         ends = [*self._inputs, *modules, *self._outputs]
-        twice = [name for name in dict.fromkeys(ends) if ends.count(name) > 1]
+        twice = [name for name, count in Counter(ends).items() if count > 1]
         if twice:
             hint = "inputs, modules and outputs have names of their own"
             raise self._refused(f"{_names(twice)} names two things", hint)
@@ -218,7 +217,8 @@ class Network(Module):
                 if name not in allowed:
                     what = f"the edge {source} -> {target} leads {role} {name!r}"
                     raise self._refused(what, f"there are {_names(sorted(allowed))}")
-        unknown = [f"{source} -> {target}" for source, target in self._late if (source, target) not in self._edges]
+        known = set(self._edges)
+        unknown = [f"{source} -> {target}" for source, target in self._late if (source, target) not in known]
         if unknown:
             raise self._refused(f"late edges that are none of the edges: {', '.join(unknown)}", "list them in both")
         fed = {target for _, target in self._edges}
@@ -227,6 +227,13 @@ class Network(Module):
             raise self._refused(f"no edge leads into {_names(idle)}", "give it one, or leave it out")
         if not self._inputs or not self._outputs:
             raise self._refused("there is no input or no output", "name at least one of each")
+
+    def _read_into(self) -> dict[str, list[tuple[str, bool]]]:
+        """The sources of the edges into each module and output, and whether the edge is late."""
+        late, into = set(self._late), dict[str, list[tuple[str, bool]]]()
+        for source, target in self._edges:
+            into.setdefault(target, []).append((source, (source, target) in late))
+        return into
 
     def _add(self, name: str, module: Any) -> None:
         if not isinstance(module, Module):
@@ -245,11 +252,10 @@ class Network(Module):
 
     def _sorted(self) -> tuple[str, ...]:
         """The modules in an order in which each comes after those that it reads in the same step."""
-        reads: dict[str, list[str]] = {}
-        for source, target in self._edges:
-            known = reads.setdefault(target, [])
-            if (source, target) not in self._late and source not in self._inputs:
-                known.append(source)
+        reads = {
+            target: [source for source, late in sources if not late and source not in self._inputs]
+            for target, sources in self._into.items()
+        }
         try:
             order = tuple(TopologicalSorter(reads).static_order())
         except CycleError as error:
@@ -303,7 +309,7 @@ class Network(Module):
         return self[group] if group else self
 
     def _sources(self, target: str) -> list[str]:
-        return [source for source, end in self._edges if end == target]
+        return [source for source, _ in self._into[target]]
 
     def _refused(self, what: str, hint: str) -> ModuleError:
         return ModuleError(format_error(what, where=self.full_name, hint=hint))
@@ -315,7 +321,7 @@ class Network(Module):
         order = [*self._inputs, *self._order]
         places = {source: place for place, source in enumerate(order)}
         for source, target in sorted(self._edges, key=lambda edge: places.get(edge[0], 0)):
-            late = (source, target) in self._late
+            late = (source, True) in self._into[target]
             note = f", one step late: state {self._held.get(source)}" if late else ""
             yield f"{indent}    {source} -> {target}{note}"
         yield end
