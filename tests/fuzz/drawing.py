@@ -75,7 +75,9 @@ OUTPUTS, FEATURED = 4, 3
 def featured_ops(seed: int) -> list[str]:
     """The ops that the program of a seed surely tries, and often; seeds in a row go through the table."""
     names = sorted(OPS)
-    return [names[(FEATURED * seed + number) % len(names)] for number in range(FEATURED)]
+    rounds, start = divmod(FEATURED * seed, len(names))
+    # Each round through the table starts one further, so that ops meet others whatever their number.
+    return [names[(start + rounds + number) % len(names)] for number in range(FEATURED)]
 
 
 class Drawing:

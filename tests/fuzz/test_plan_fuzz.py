@@ -25,7 +25,7 @@ from tests.fuzz.programs import FuzzModule
 from tests.fuzz.statements import PURE, WRITES, family
 
 DTYPES = ("float32", "float64")
-COUNTS = {"numpy": 300, "onnx": 80, "jax": 80}
+COUNTS = {"numpy": 330, "onnx": 100, "jax": 100}
 """The programs of a target; JAX compiles for seconds, and so runs only as many of them as meet every op."""
 
 TWICE = 100
