@@ -1,7 +1,4 @@
-"""What the programs that ran have met, measured on the plans that ran, and what they should meet.
-
-Ranks are not counted: that every op runs at every rank and rate on every runtime is what tests/test_op_matrix.py holds.
-"""
+"""What the programs that ran have met, measured on the plans that ran, and what they should meet."""
 
 from __future__ import annotations
 
@@ -9,10 +6,12 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
-from graphpool.graph import LEAF_OPS
-from graphpool.ops import OPS
+from graphpool.graph import LEAF_OPS, Attributes, type_of
+from graphpool.ops import OPS, infer_type
 from graphpool.plan import Plan, Rate
+from tests.fuzz.drawing import MAX_RANK
 from tests.fuzz.programs import STATES, Program
 from tests.fuzz.statements import IN_PLACE, KINDS_OF, VIEWS, family
 
@@ -53,12 +52,22 @@ def arity(op: str) -> int:
     return len(next(iter(OPS[op].samples())).args)
 
 
+@cache
+def ranks(op: str) -> list[int]:
+    """The ranks of the results that a row is tested with, as far as the fuzz goes."""
+    made = {
+        len(infer_type(op, tuple(map(type_of, sample.args)), Attributes(sample.attrs)).shape)
+        for sample in OPS[op].samples()
+    }
+    return sorted(rank for rank in made if rank < MAX_RANK)
+
+
 @dataclass
 class Coverage:
     """Counts of what was met.
 
     Attributes:
-        rates: op and rate of its result.
+        ranks: op, and rate and rank of its result.
         streams: op that a step ran, and the dtype that was compiled for.
         ready: op and, of each operand, whether it is known before the first step, where the result is a stream.
         pairs: op and op that reads its result.
@@ -67,7 +76,7 @@ class Coverage:
         written: states that were assigned.
     """
 
-    rates: Counter[tuple[str, Rate]] = field(default_factory=Counter)
+    ranks: Counter[tuple[str, Rate, int]] = field(default_factory=Counter)
     streams: Counter[tuple[str, str]] = field(default_factory=Counter)
     ready: Counter[tuple[str, tuple[bool, ...]]] = field(default_factory=Counter)
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -82,7 +91,7 @@ class Coverage:
         for value, node in enumerate(graph.nodes):
             if node.op in LEAF_OPS:
                 continue
-            self.rates[node.op, plan.rates[value]] += 1
+            self.ranks[node.op, plan.rates[value], len(node.type.shape)] += 1
             self.pairs.update((graph.nodes[arg].op, node.op) for arg in node.args if graph.nodes[arg].op in OPS)
             if plan.rates[value] is Rate.STREAM:
                 self.streams[node.op, dtype] += 1
@@ -104,8 +113,11 @@ class Coverage:
     def missing(self) -> Iterator[str]:
         """What was not met and should have been, one thing at a time."""
         for op in OPS:
-            yield from (f"{op} of {rate}s" for rate in _rates(op) if not self.rates[op, rate])
+            for rate, rank in itertools.product(_rates(op), ranks(op)):
+                if not self.ranks[op, rate, rank]:
+                    yield f"{op} of {rate}s of rank {rank}"
             yield from self._missing_operands(op)
+        yield from (f"{op} in single precision" for op in self.missing_streams("float32"))
         yield from self._missing_pairs()
         yield from self._missing_lines()
         yield from (f"state {name}" for name in STATES if not self.written[name])

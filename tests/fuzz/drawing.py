@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -69,15 +70,21 @@ class Plain:
 
 EXACT_LETTERS = "xne"
 MAX_TRIES, OPERAND_TRIES = 40, 5
-OUTPUTS, FEATURED = 4, 3
+OUTPUTS, FEATURED = 4, 4
 
 
-def featured_ops(seed: int) -> list[str]:
-    """The ops that the program of a seed surely tries, and often; seeds in a row go through the table."""
-    names = sorted(OPS)
-    rounds, start = divmod(FEATURED * seed, len(names))
-    # Each round through the table starts one further, so that ops meet others whatever their number.
-    return [names[(start + rounds + number) % len(names)] for number in range(FEATURED)]
+def featured_ops(seed: int, wanted: Sequence[str]) -> dict[str, tuple[bool, int]]:
+    """The ops that the program of a seed surely tries, and often; seeds in a row go through the table.
+
+    For each: whether its operands shall be known before the first step, and their rank. Those are others in each round
+    through the table.
+    """
+    names, found = sorted(wanted or OPS), {}
+    for number in range(FEATURED * seed, FEATURED * (seed + 1)):
+        rounds, place = divmod(number, len(names))
+        # Each round starts one further, so that ops meet others whatever their number.
+        found[names[(place + rounds) % len(names)]] = bool(rounds % 2), rounds // 2 % MAX_RANK
+    return found
 
 
 class Drawing:
@@ -89,10 +96,11 @@ class Drawing:
     failure shrinks to a prefix.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, wanted: Sequence[str]) -> None:
         self.rng = random.Random(seed)
         self.families = FAMILY_PAIRS[seed % len(FAMILY_PAIRS)]
-        self.featured = [*featured_ops(seed), *(self.rng.choice(ops) for ops in self.families)]
+        self.aims = featured_ops(seed, wanted)
+        self.featured = [*self.aims, *(self.rng.choice(ops) for ops in self.families)]
         self.program = Program()
         self.plain = Plain()
         self.values = starting_variables(self.plain, np.array([0.25, -1.5, 2.0]))
@@ -101,16 +109,19 @@ class Drawing:
         self.ready = [False, *[True] * len(PARAMETERS), *[False] * len(STATES)]
         self.program.makers = ["input", *["parameter"] * len(PARAMETERS), *["state"] * len(STATES)]
 
-    def pick(self, letter: str, widely: bool = False) -> int | None:
-        """A variable that an operand of that letter may be; late ones more often, or one of any rank and rate."""
+    def pick(self, letter: str, widely: bool = False, alike: tuple[bool, int] | None = None) -> int | None:
+        """A variable that an operand of that letter may be; late ones more often, or one of any rank and rate.
+
+        ``alike`` says which: whether it is ready, and its rank.
+        """
         numbers = [number for number in range(len(self.values)) if self._fits(number, letter)]
         if not numbers:
             return None
         if widely:
             mine = [number for number in numbers if self.program.makers[number] in self.featured]
-            if mine and self.rng.random() < 0.25:
+            if mine and not alike and self.rng.random() < 0.25:
                 return self.rng.choice(mine)
-            ready, rank = self.rng.random() < 0.5, self.rng.randrange(MAX_RANK)
+            ready, rank = alike or (self.rng.random() < 0.5, self.rng.randrange(MAX_RANK))
             ranked = [number for number in numbers if np.ndim(self.values[number]) == rank]
             return self.rng.choice([number for number in ranked if self.ready[number] == ready] or ranked or numbers)
         return self.rng.choice(numbers if self.rng.random() < 0.5 else numbers[-4:])
@@ -163,12 +174,19 @@ class Drawing:
             return False
         return any(self._spell(self.rng.choice(readers), True, made) for _ in range(OPERAND_TRIES))
 
-    def _spell(self, op: str, widely: bool, given: list[int] | None = None) -> bool:
+    def aim(self) -> bool:
+        """One of the featured ops, on operands that are as it is featured with."""
+        op = self.rng.choice([op for op in self.aims if op in PURE] or sorted(PURE))
+        return self._spell(op, True, alike=self.aims.get(op))
+
+    def _spell(
+        self, op: str, widely: bool, given: list[int] | None = None, alike: tuple[bool, int] | None = None
+    ) -> bool:
         """The op in one of its spellings, with one of the given variables among its operands."""
         for _ in range(OPERAND_TRIES * 2 if widely else OPERAND_TRIES):
             number = self.rng.randrange(len((PURE | OTHER)[op]))
             letters = spelling(f"{op}.{number}")[0].lstrip("~")
-            numbers = [self.pick(letter, widely) for letter in letters]
+            numbers = [self.pick(letter, widely, alike) for letter in letters]
             if given:
                 place = self.rng.randrange(len(letters))
                 fitting = [number for number in given if self._fits(number, letters[place])]
@@ -283,12 +301,13 @@ CHOICES = (
     *[Drawing.state] * 3,
     *[Drawing.echo] * 4,
     *[Drawing.chain] * 4,
+    *[Drawing.aim] * 5,
 )
 
 
-def draw_program(seed: int, length: int) -> Program:
+def draw_program(seed: int, length: int, wanted: Sequence[str] = ()) -> Program:
     """The first ``length`` statements of the program of a seed; the last variables and some others leave the step."""
-    drawing = Drawing(seed)
+    drawing = Drawing(seed, wanted)
     for _ in range(length):
         for _ in range(MAX_TRIES):
             if drawing.rng.choice(CHOICES)(drawing):

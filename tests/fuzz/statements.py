@@ -195,7 +195,7 @@ PURE: dict[str, list[Spelling]] = {
     "cumprod": [*one_axis("~f", np.cumprod), *one_axis("i", lambda a, axis: np.cumprod(a % 5, axis=axis))],
     "matmul": [
         ("~ff", np.matmul), ("~ff", lambda a, b: np.dot(a, b) if a.ndim < 2 or b.ndim < 3 else a @ b),
-        ("ii", lambda a, b: (a % 7) @ (b % 5)), ("ii", np.matmul),
+        ("ii", lambda a, b: (a % 7) @ (b % 5)), ("ii", np.matmul), ("~f", lambda a: a @ np.swapaxes(a, 0, -1)),
     ],
     "conv": [
         ("~ff", convolved), ("~ff", lambda a, b: convolved(b, a, stride=2)),

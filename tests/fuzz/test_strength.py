@@ -21,7 +21,7 @@ from graphpool.ops import OPS, Trait
 from graphpool.passes import cse, demote, rewrite, simplify
 from graphpool.runtimes.base import Runtime
 from graphpool.trace import masks, step, storage
-from tests.fuzz.test_plan_fuzz import Case, cases
+from tests.fuzz.test_plan_fuzz import LEAST, Case, cases
 
 Inject = Callable[[pytest.MonkeyPatch], None]
 BUGS: dict[Inject, tuple[Case, type[Exception]]] = {}
@@ -49,7 +49,7 @@ def other_kernel(patch: pytest.MonkeyPatch, op: str, kernel: Callable[..., Any])
     patch.delitem(lowerings.lowers._functions, op)
 
 
-@bug(48)
+@bug(4)
 def a_square_weight_is_transposed(patch: pytest.MonkeyPatch) -> None:
     right = OPS["matmul"].kernel
 
@@ -60,7 +60,7 @@ def a_square_weight_is_transposed(patch: pytest.MonkeyPatch) -> None:
     other_kernel(patch, "matmul", wrong)
 
 
-@bug(184)
+@bug(24)
 def the_operands_of_a_square_product_are_swapped(patch: pytest.MonkeyPatch) -> None:
     right = OPS["matmul"].kernel
 
@@ -71,7 +71,7 @@ def the_operands_of_a_square_product_are_swapped(patch: pytest.MonkeyPatch) -> N
     other_kernel(patch, "matmul", wrong)
 
 
-@bug(2)
+@bug(0)
 def a_delay_does_not_delay(patch: pytest.MonkeyPatch) -> None:
     def wrong(self: Any, region: Any, workspace: Any, present: Any, length: int) -> None:
         state = self.plan.graph.states[region.states[0]]
@@ -83,7 +83,7 @@ def a_delay_does_not_delay(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(NumpyProgram, "_shift", wrong)
 
 
-@bug(13)
+@bug(14)
 def the_final_state_of_a_delay_is_the_last_but_one(patch: pytest.MonkeyPatch) -> None:
     right = NumpyProgram._shift
 
@@ -96,7 +96,7 @@ def the_final_state_of_a_delay_is_the_last_but_one(patch: pytest.MonkeyPatch) ->
     patch.setattr(NumpyProgram, "_shift", wrong)
 
 
-@bug(1)
+@bug(14)
 def a_state_is_read_after_its_update(patch: pytest.MonkeyPatch) -> None:
     """In a scan, what comes after the next value of a state reads that instead of the present one."""
     right = generate.hold_states
@@ -114,7 +114,7 @@ def a_state_is_read_after_its_update(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(generate, "hold_states", wrong)
 
 
-@bug(13)
+@bug(8)
 def a_view_does_not_keep_its_buffer(patch: pytest.MonkeyPatch) -> None:
     right = buffers.find_cells
 
@@ -125,7 +125,7 @@ def a_view_does_not_keep_its_buffer(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(buffers, "find_cells", wrong)
 
 
-@bug(13)
+@bug(8)
 def a_kernel_never_shows_its_operands(patch: pytest.MonkeyPatch) -> None:
     """Kernels that are called in place of a view, such as a reshape."""
     right_lower = lowerings.lower
@@ -145,7 +145,7 @@ def a_kernel_never_shows_its_operands(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(buffers, "find_cells", wrong)
 
 
-@bug(1)
+@bug(3)
 def a_state_is_updated_in_place_whoever_reads_it_later(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(buffers.Layout, "_may_replace", lambda self, statement, arg: True)
     right = buffers.Layout._last_reads
@@ -157,7 +157,7 @@ def a_state_is_updated_in_place_whoever_reads_it_later(patch: pytest.MonkeyPatch
     patch.setattr(buffers.Layout, "_last_reads", wrong)
 
 
-@bug(13)
+@bug(59)
 def a_state_takes_over_what_others_show(patch: pytest.MonkeyPatch) -> None:
     def wrong(scope: Any, carried: Any, stored: Any) -> None:
         made = {one.value for one in scope.statements if one.kind is Kind.INTO}
@@ -167,7 +167,7 @@ def a_state_takes_over_what_others_show(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(generate, "hold_states", wrong)
 
 
-@bug(2)
+@bug(0)
 def a_delay_is_a_step_too_long(patch: pytest.MonkeyPatch) -> None:
     right = NumpyProgram._shift
 
@@ -181,19 +181,19 @@ def a_delay_is_a_step_too_long(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(NumpyProgram, "_shift", wrong)
 
 
-@bug(1)
+@bug(0)
 def a_chunk_begins_anew(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Runtime, "_keep", lambda self, states: None)
 
 
-@bug(2)
+@bug(0)
 def all_samples_go_on_from_the_state_of_the_first(patch: pytest.MonkeyPatch) -> None:
     right = Runtime._keep
     patch.setattr(Runtime, "_keep", lambda self, states: right(self, [state[:1] for state in states]))
 
 
 # --- the ONNX target -------------------------------------------------------------------------------------------------
-@bug(4, "onnx")
+@bug(3, "onnx")
 def an_identity_is_dropped(patch: pytest.MonkeyPatch) -> None:
     """What leaves a step without an Identity of its own: a state that passes through, or one value twice."""
 
@@ -218,7 +218,7 @@ def the_next_states_of_a_scan_change_places(patch: pytest.MonkeyPatch) -> None:
 
 
 # --- the trace -------------------------------------------------------------------------------------------------------
-@bug(2)
+@bug(0)
 def writing_a_view_does_not_reach_its_base(patch: pytest.MonkeyPatch) -> None:
     def wrong(self: Any, value: Any) -> None:
         self._seen = (self._base.read(), value)
@@ -226,7 +226,7 @@ def writing_a_view_does_not_reach_its_base(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(storage.IndexView, "write", wrong)
 
 
-@bug(2)
+@bug(0)
 def a_view_does_not_follow_its_base(patch: pytest.MonkeyPatch) -> None:
     def wrong(self: Any) -> Any:
         if self._seen is None:
@@ -236,7 +236,7 @@ def a_view_does_not_follow_its_base(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(storage._View, "read", wrong)
 
 
-@bug(0)
+@bug(1)
 def a_mask_chooses_the_others(patch: pytest.MonkeyPatch) -> None:
     right = masks.write_masked
 
@@ -248,7 +248,7 @@ def a_mask_chooses_the_others(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(masks, "write_masked", wrong)
 
 
-@bug(0)
+@bug(3)
 def a_masked_value_goes_back_everywhere(patch: pytest.MonkeyPatch) -> None:
     def wrong(array: Any, mask: Any, item: Any) -> None:
         whole = item.whole if isinstance(item, masks.MaskedTracer) else item
@@ -263,7 +263,7 @@ def an_alias_copies(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(step.StepTrace, "read", lambda self, module, name: copy.copy(right(self, module, name)))
 
 
-@bug(11)
+@bug(17)
 def assigning_a_state_makes_an_alias(patch: pytest.MonkeyPatch) -> None:
     right = step.StepTrace.write
 
@@ -277,7 +277,7 @@ def assigning_a_state_makes_an_alias(patch: pytest.MonkeyPatch) -> None:
 
 
 # --- the passes ------------------------------------------------------------------------------------------------------
-@bug(2)
+@bug(0)
 def a_slice_does_not_see_an_update_that_overlaps(patch: pytest.MonkeyPatch) -> None:
     def wrong(rewriting: Any, node: Any, args: Any) -> Any:
         inner = rewriting.node(args[0])
@@ -287,7 +287,7 @@ def a_slice_does_not_see_an_update_that_overlaps(patch: pytest.MonkeyPatch) -> N
     patch.setitem(simplify.RULES, "slice", [wrong])
 
 
-@bug(31)
+@bug(40)
 def an_update_forgets_the_one_before(patch: pytest.MonkeyPatch) -> None:
     def wrong(rewriting: Any, node: Any, args: Any) -> Any:
         inner = rewriting.node(args[0])
@@ -296,7 +296,7 @@ def an_update_forgets_the_one_before(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(simplify.RULES, "update", [wrong])
 
 
-@bug(27)
+@bug(3)
 def equal_operands_are_enough_to_merge(patch: pytest.MonkeyPatch) -> None:
     """Common subexpressions without the attributes in the key."""
 
@@ -309,7 +309,7 @@ def equal_operands_are_enough_to_merge(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(cse, "_merge", wrong)
 
 
-@bug(2, raises=PassError)
+@bug(1, raises=PassError)
 def constants_are_merged_whatever_their_dtype(patch: pytest.MonkeyPatch) -> None:
     def wrong(self: Any, value: Any, node: Any) -> Any:
         if node.op != "const":
@@ -322,13 +322,13 @@ def constants_are_merged_whatever_their_dtype(patch: pytest.MonkeyPatch) -> None
     patch.setattr(cse._Merge, "leaf", wrong)
 
 
-@bug(9)
+@bug(4)
 def every_op_is_commutative(patch: pytest.MonkeyPatch) -> None:
     for name in [*OPS]:
         patch.setitem(OPS, name, dataclasses.replace(OPS[name], traits=OPS[name].traits | {Trait.COMMUTATIVE}))
 
 
-@bug(7)
+@bug(6)
 def demotion_rounds_one_parameter_for_all_of_its_shape(patch: pytest.MonkeyPatch) -> None:
     right = demote._Demotion.meet_stream
 
@@ -340,14 +340,14 @@ def demotion_rounds_one_parameter_for_all_of_its_shape(patch: pytest.MonkeyPatch
     patch.setattr(demote._Demotion, "meet_stream", wrong)
 
 
-@bug(7)
+@bug(6)
 def demotion_begins_all_states_at_zero(patch: pytest.MonkeyPatch) -> None:
     right = demote._Demotion.rounded
     patch.setattr(demote._Demotion, "rounded", lambda self, *args: np.zeros_like(right(self, *args)))
 
 
 # --- the JAX target --------------------------------------------------------------------------------------------------
-@bug(18, "jax")
+@bug(50, "jax")
 def a_scan_keeps_the_states_from_before_it(patch: pytest.MonkeyPatch) -> None:
     right = evaluate._Run._scan
 
@@ -372,6 +372,7 @@ def first_failure(cases: Iterable[Case], raises: type[Exception]) -> Case | None
 def test_the_fuzz_catches(inject: Inject, monkeypatch: pytest.MonkeyPatch) -> None:
     """A case of the fuzz fails with the bug; that it passes without is what the fuzz asserts."""
     likely, raises = BUGS[inject]
-    every = sorted(cases(likely.target), key=lambda case: case.seed != likely.seed)
+    surely_run = [case for case in cases(likely.target) if case.seed < LEAST]
+    every = sorted(surely_run, key=lambda case: case.seed != likely.seed)
     inject(monkeypatch)
     assert first_failure(every, raises)
