@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 import graphpool
@@ -160,3 +161,54 @@ def test_a_live_module_refuses_blocks_that_miss_its_clock(seed: int, said: str, 
     assert re.search(said, done.stderr) and "Traceback" not in done.stderr
     assert "spikes, the same" in done.stdout
     assert (tmp_path / "error.png").read_bytes().startswith(b"\x89PNG")
+
+
+# --- digits -----------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def read_digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that the example left, and what it printed."""
+    folder = tmp_path_factory.mktemp("digits")
+    command = [sys.executable, "-W", "error", ROOT / "examples" / "digits" / "demo.py", folder / "out"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "out", done.stdout
+
+
+@pytest.mark.slow
+def test_all_runtimes_read_digits_as_snntorch_does(read_digits: tuple[Path, str]) -> None:
+    folder, printed = read_digits
+    assert {entry.name for entry in folder.iterdir()} == {"digits.onnx", "digits.png", "digits.txt"}
+    rows = {
+        cells[0]: cells[1:] for cells in re.findall(r"│ (\w+) +│ ([^│]*?) *│ (\d+) +│ ([\d.]+%) +│ ([^│]*)│", printed)
+    }
+    assert list(rows) == ["snnTorch", "numpy", "jax", "onnx", "file"]
+    assert {row[1] for row in rows.values()} == {"333"} and {row[2] for row in rows.values()} == {"92.5%"}
+    assert all(row[3].strip() == "360 of 360" for name, row in rows.items() if name != "snnTorch")
+    assert printed.count("0 differ") == 3
+
+
+@pytest.mark.slow
+def test_the_file_reads_digits_in_a_bare_onnxruntime(
+    read_digits: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx.checker.check_model(read_digits[0] / "digits.onnx", full_check=True)
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "digits"))
+    digits = importlib.import_module("digits")
+    _, held_out = digits.load()
+    session = onnxruntime.InferenceSession(read_digits[0] / "digits.onnx")
+    inputs = {entry.name: entry.shape for entry in session.get_inputs()}
+    del inputs["input"]
+    states = {name: np.zeros((1, *shape[1:]), np.float32) for name, shape in inputs.items()}
+    output = session.run(["output"], states | {"input": held_out.spikes})[0]
+    theirs = np.loadtxt(ROOT / "examples" / "digits" / "snntorch.csv", dtype=int)
+    np.testing.assert_array_equal(digits.decide(output), theirs)
+
+
+def test_a_bright_pixel_fires_always_and_a_dark_one_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "digits"))
+    digits = importlib.import_module("digits")
+    images = np.zeros((1, 8, 8))
+    images[0, 0, :3] = 1, 0.5, 0.2
+    counts = digits.Digits(images, np.zeros(1)).spikes.sum(axis=(0, 1))
+    np.testing.assert_array_equal(counts[:1], digits.STEPS)
+    assert counts[1] in (12, 13) and counts[2] == 5 and not counts[3:].any()
