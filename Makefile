@@ -10,9 +10,10 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 ON_ALL_CORES := OMP_NUM_THREADS=1 $(PYTEST) -n auto --dist worksteal
 PEERS := .venv-peers
+INTEROP := .venv-interop
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast lint typecheck bench bench-peers docs golden clean
+.PHONY: help demo test fast lint typecheck bench bench-peers interop docs golden clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +45,9 @@ bench: $(INSTALLED) ## Measure the speed of every runtime; ARGS="W1 W4" measures
 bench-peers: $(PEERS)/.installed ## Measure graphpool against other libraries; makes .venv-peers for them
 	$(PEERS)/bin/python -W ignore -m tests.bench.peers.run $(ARGS)
 
+interop: $(INTEROP)/.installed ## Compare networks with the frameworks that export them; makes .venv-interop for those
+	$(INTEROP)/bin/python -W ignore -m tests.interop.run $(ARGS)
+
 docs: $(INSTALLED) ## Write docs/ops.md and the tables of docs/nir.md from the code, docs/errors.md by running its code
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/generate_nir.py
@@ -63,6 +67,15 @@ $(PEERS)/.installed: pyproject.toml
 	@$(PEERS)/bin/python -m pip -qq install --editable ".[jax,onnx]" rich
 	@for peer in torch==2.13.0 "torch==2.13.0 norse" "torch==2.13.0 snntorch" spyx "torch==2.13.0 rockpool"; do \
 		$(PEERS)/bin/python -m pip -qq install $$peer || echo "not installed: $$peer"; done
+	@touch $@
+
+# The frameworks ask for an older nir, and run with the newer one.
+$(INTEROP)/.installed: pyproject.toml
+	@echo "Preparing $(INTEROP) ..."
+	@$(PYTHON) -m venv $(INTEROP)
+	@$(INTEROP)/bin/python -m pip -qq install --editable ".[jax,onnx,nir]" rich
+	@$(INTEROP)/bin/python -m pip -qq install torch==2.13.0 snntorch norse spyx sinabs rockpool
+	@$(INTEROP)/bin/python -m pip -qq install --no-deps "nir>=1.0.8,<2" "nirtorch>=2.6,<3"
 	@touch $@
 
 $(INSTALLED): pyproject.toml
