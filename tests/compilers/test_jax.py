@@ -114,49 +114,7 @@ def assert_close(actual: Array, expected: Array, ulps: float, what: str = "") ->
     assert good.all(), f"{what}: {actual[~good][:4]} is not {expected[~good][:4]}"
 
 
-# --- rows -------------------------------------------------------------------------------------------------
-def over_time(array: Array, batch: int, steps: int) -> Array:
-    """The elements in another order at each step of each sample."""
-    rolled = [np.roll(array.ravel(), n).reshape(array.shape) for n in range(batch * steps)]
-    return np.array(rolled).reshape(batch, steps, *array.shape)
-
-
-def row_graph(name: str, every: int = 1) -> tuple[Graph, dict[str, Array], list[Array]]:
-    """One graph with samples of a row: all operands as streams, and each in turn as a parameter."""
-    made = builder()
-    known: dict[tuple[Any, ...], int] = {}
-    params: dict[str, Array] = {}
-    inputs: list[Array] = []
-
-    def operand(array: Array, streams: bool) -> int:
-        key = (array.dtype.str, array.shape, array.tobytes(), streams)
-        if key not in known and streams:
-            known[key] = made.input(f"x{len(inputs)}", type_of(array))
-            inputs.append(array)
-        elif key not in known:
-            known[key] = made.param(f"p{len(params)}", type_of(array))
-            params[f"p{len(params)}"] = array
-        return known[key]
-
-    for sample in list(OPS[name].samples())[::every]:
-        arrays = [np.asarray(arg) for arg in sample.args]
-        count = len(arrays)
-        for held in range(-1, count if count > 1 else 0):
-            args = [operand(array, place != held) for place, array in enumerate(arrays)]
-            made.output(f"y{len(made._outputs)}", made.add(name, args, sample.attrs))
-    return made.build(), params, inputs
-
-
-@pytest.mark.parametrize("name", list(OPS))
-def test_row_agrees_with_numpy(name: str) -> None:
-    for batch, steps, every in ((3, 5, 1), (1, 1, 4)):
-        graph, params, arrays = row_graph(name, every)
-        inputs = [over_time(array, batch, steps) for array in arrays]
-        actual, expected = run(graph, params, [], inputs), step_by_step(graph, params, [], inputs)
-        for output, one, other in zip(graph.outputs, actual[0], expected[0], strict=True):
-            assert_close(one, other, OPS[name].tolerance, f"{name} {graph.nodes[output.value]}")
-
-
+# --- lowerings ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64])
 @pytest.mark.parametrize("is_const", [False, True])
 def test_division_by_one_number_is_a_division(dtype: DType, is_const: bool) -> None:
