@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import warnings
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ import numpy as np
 from graphpool.errors import GraphpoolError, NirWarning, format_error
 from graphpool.nir import layers
 from graphpool.nir.graph import NEURON_FIELDS, NirGraph, NirNode
+from graphpool.nir.memory import Memory
 from graphpool.nir.neurons import NEURONS
 from graphpool.nir.reading import read_nir
 from graphpool.nir.recurrence import cyclic_delays, late_edges
@@ -22,9 +22,8 @@ from graphpool.nir.timing import choose_dt, find_evidence
 from graphpool.nn.combinators.network import Group, Network
 from graphpool.parameters import Shape
 
-MOST_ELEMENTS = 2**28
-"""Of the samples that enter all nodes together: what they ask memory for, without more than a line in a file."""
-
+STATE = 2
+"""Arrays that a state is: what it starts as, and what it is."""
 
 NEVER = float(np.finfo(np.float32).max)
 """A threshold that no membrane exceeds."""
@@ -151,7 +150,7 @@ class _Builder:
 
     def __init__(self, flat: FlatGraph, semantics: Semantics, dt: float, repairs: list[str], delayed: set[str]) -> None:
         self.flat, self.semantics, self.dt, self.repairs, self.delayed = flat, semantics, dt, repairs, delayed
-        self.elements = 0
+        self.memory = Memory()
         self.built: dict[str, layers.Built] = {}
         self.shapes: dict[str, Shape] = {}
         self.following: dict[str, list[str]] = {}
@@ -161,6 +160,7 @@ class _Builder:
     def build(self) -> _Builder:
         for name, node in self.flat.inputs.items():
             self.shapes[name] = self._input_shape(name, node)
+            self.memory.take(name, self.shapes[name])
         open_ = list(reversed(self.flat.inputs))
         while open_:
             source = open_.pop()
@@ -172,17 +172,24 @@ class _Builder:
         return self
 
     def _make(self, name: str, shape: Shape) -> None:
-        self.elements += math.prod(shape)
-        if self.elements > MOST_ELEMENTS:
-            what = f"with samples of the shape {shape}, the nodes up to here have {self.elements} elements"
-            raise refused(name, what, f"at most {MOST_ELEMENTS} are made")
+        node = self.flat.nodes[name]
+        self.memory.take(name, shape, self._copies(name, node))
         try:
-            self.built[name] = self._module(name, self.flat.nodes[name], shape)
+            self.built[name] = self._module(name, node, shape)
         except GraphpoolError:
             raise
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError, MemoryError) as error:
             raise refused(name, f"it cannot be made: {error}") from error
         self.shapes[name] = self.built[name][1]
+        self.memory.take(name, self.shapes[name])
+
+    def _copies(self, name: str, node: NirNode) -> int:
+        """How many arrays of the shape of its sample a node holds at most: states, and parameters that fill it."""
+        if node.type in NEURONS:
+            return len(NEURONS[node.type].needs) + STATE * len(NEURONS[node.type].states)
+        if node.type == "Delay":
+            return int(layers.delay_steps(name, node.fields["delay"], self.dt).max(initial=0)) * STATE + 1
+        return 1
 
     def _module(self, name: str, node: NirNode, shape: Shape) -> layers.Built:
         if node.type in NEURONS:

@@ -13,6 +13,7 @@ from graphpool.functional import conv, delay, spike
 from graphpool.graph import Attributes, TensorType
 from graphpool.graph.types import FLOAT64
 from graphpool.nir.graph import NirNode
+from graphpool.nir.memory import check_windows
 from graphpool.nir.repairs import refused
 from graphpool.nn.modules.linear import Linear
 from graphpool.nn.modules.module import Module
@@ -319,9 +320,11 @@ def _given(name: str, node: NirNode, shape: Shape, weight: Shape, options: dict[
     try:
         attrs = Attributes(read_options(weight[2:], **{"dilation": 1, **options}))
         types = TensorType(FLOAT64, shape), TensorType(FLOAT64, weight)
-        return infer_type("conv", types, attrs).shape
+        given = infer_type("conv", types, attrs).shape
     except (TypeRuleError, ValueError) as error:
         raise refused(name, f"a {node.type} of samples of the shape {shape}: {error}") from error
+    check_windows(name, shape, weight[2:], attrs["padding"], given)
+    return given
 
 
 def build_delay(name: str, node: NirNode, shape: Shape, dt: float, repairs: list[str], early: bool) -> Built:

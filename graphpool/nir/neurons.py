@@ -54,6 +54,9 @@ class Neuron(Module):
     needs: tuple[str, ...] = ("r",)
     """The names of the parameters."""
 
+    states: tuple[str, ...] = ("v",)
+    """The names of the states."""
+
     v: Any
     r: Any
     dt: Any
@@ -135,6 +138,8 @@ class Spiking(Neuron):
 
 class Synaptic(Neuron):
     """What neurons with a synapse share: the current."""
+
+    states = ("isyn", "v")
 
     isyn: Any
 

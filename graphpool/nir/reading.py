@@ -27,6 +27,8 @@ LONGEST_NAME = 1000
 LONGEST_TEXT = 2**20  # bytes of one string
 MOST_METADATA = 100
 
+FLOAT = 8  # bytes that a number takes once it is a parameter, however few it takes in the file
+
 FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
 """Deflate, shuffle, checksum, szip, nbit, scaleoffset and lzf: what h5py brings. Others load a plug-in."""
 
@@ -214,7 +216,7 @@ class _FileReader:
         if found.is_virtual or found.external:
             raise self.refused(path, f"the data of {name!r} lie in another file", "data in the file itself are read")
         self._check_filters(found, name, path)
-        self.bytes += max(found.size or 0, math.prod(found.chunks or ())) * found.dtype.itemsize
+        self.bytes += max(found.size or 0, math.prod(found.chunks or ())) * max(found.dtype.itemsize, FLOAT)
         if self.bytes > self.largest:
             what = f"the file declares {self.bytes} bytes and more, {name!r} has the shape {found.shape}"
             raise self.refused(path, what, f"at most {self.largest} are read")
