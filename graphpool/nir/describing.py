@@ -127,7 +127,9 @@ def _repair_lines(repairs: Any) -> Iterator[str]:
 
 def _time_lines(evidence: Evidence, dt: float | None) -> Iterator[str]:
     shown = "not known" if dt is None else f"{dt!r} s"
-    yield f"time step: {shown}; evidence: {evidence.reason}"
+    against = evidence.against
+    more = "" if against is None else f"; against it: {against.reason}, which means {against.dt!r} s"
+    yield f"time step: {shown}; evidence: {evidence.reason}{more}"
 
 
 def _preset_lines(

@@ -215,17 +215,22 @@ class _Builder:
         if self.semantics.spikes == "many" and not np.all(threshold > 0):
             what = f"'v_threshold' is {threshold.min()}, and as many spikes are wanted as fit into the membrane"
             raise refused(name, what, "thresholds are positive there; spikes='one' takes any")
-        if np.isinf(threshold).any():
+        if np.any(threshold < -NEVER):
+            raise refused(
+                name, f"'v_threshold' is {threshold.min()}", "every membrane exceeds it: train or write it again"
+            )
+        if np.any(threshold > NEVER):
             # Subtracting no spike times infinity would give NaN.
-            fitted["v_threshold"] = np.clip(threshold, -NEVER, NEVER)
-            self.repairs.append(f"'v_threshold' of {name!r} is infinite: {NEVER:.3g}, which no membrane exceeds either")
+            fitted["v_threshold"] = np.minimum(threshold, NEVER)
+            shown = f"{threshold.max():.3g}"
+            self.repairs.append(f"'v_threshold' of {name!r} is {shown}: {NEVER:.3g}, which no membrane exceeds either")
 
     # --- shapes -------------------------------------------------------------------------------------------------------
     def _input_shape(self, name: str, node: NirNode) -> Shape:
         given = node.fields.get("shape")
         declared = None if given is None else as_shape(name, given)
         for target in self.following.get(name, []):
-            wanted = _wanted(self.flat.nodes[target], declared) if target in self.flat.nodes else None
+            wanted = _wanted(target, self.flat.nodes[target], declared) if target in self.flat.nodes else None
             if wanted is not None and declared != wanted and (declared is None or _differs_in_ones(declared, wanted)):
                 shown = "no shape" if declared is None else f"the shape {declared}"
                 self.repairs.append(f"input {name!r} has {shown}: {wanted} as {target!r} takes it")
@@ -263,7 +268,7 @@ def _differs_in_ones(one: Shape, other: Shape) -> bool:
     return layers.bare(one) == layers.bare(other)
 
 
-def _wanted(node: NirNode, declared: Shape | None) -> Shape | None:
+def _wanted(name: str, node: NirNode, declared: Shape | None) -> Shape | None:
     """The shape of a sample as the parameters of a node have it; None where they leave it open."""
     axes = {"Conv1d": 2, "Conv2d": 3, "SumPool2d": 3, "AvgPool2d": 3}.get(node.type, 0)
     if axes and declared is not None and len(declared) > axes and set(declared[:-axes]) == {1}:
@@ -272,7 +277,14 @@ def _wanted(node: NirNode, declared: Shape | None) -> Shape | None:
         weight = np.shape(node.fields["weight"])
         return weight[-1:] if len(weight) > 1 else None
     if node.type in NEURON_FIELDS:
-        shape = np.broadcast_shapes(*(np.shape(node.fields[key]) for key in NEURON_FIELDS[node.type]))
+        shapes = {key: np.shape(node.fields[key]) for key in NEURON_FIELDS[node.type]}
+        try:
+            shape = np.broadcast_shapes(*shapes.values())
+        except ValueError:
+            if declared is not None:
+                return None  # what does not fit that is said where the neuron is made
+            listed = ", ".join(f"{key} {found}" for key, found in shapes.items())
+            raise refused(name, f"its parameters are of several shapes: {listed}", "one shape, or one value") from None
         return shape if np.prod(shape, dtype=int) != 1 else None
     return None
 
@@ -280,8 +292,9 @@ def _wanted(node: NirNode, declared: Shape | None) -> Shape | None:
 def as_shape(name: str, given: Any) -> Shape:
     """The shape that a file gives."""
     sizes = np.ravel(np.asarray(given))
-    if sizes.dtype.kind not in "iuf" or sizes.size > 8 or not all(size == int(size) and size >= 1 for size in sizes):
-        raise refused(name, f"the shape is {given!r}", "positive whole numbers")
+    numbers = sizes.dtype.kind in "iuf" and sizes.size <= 8
+    if not numbers or not np.all((sizes >= 1) & (sizes < 2**63) & (sizes == np.floor(sizes))):
+        raise refused(name, f"the shape is {given!r}", "positive whole numbers, at most 8")
     return tuple(int(size) for size in sizes)
 
 

@@ -55,8 +55,8 @@ def flatten(graph: NirGraph, rewire: bool = False) -> FlatGraph:
         rewire: whether an input that leads to recurrent weights leads to their neuron: Spyx 1.0.0 writes it so.
 
     Raises:
-        NirError: a node is of a type that NIR does not have (all such are named), lacks a field or has a NaN; an edge
-            leads to nowhere; an inner graph has several inputs or outputs.
+        NirError: a node is of a type that NIR does not have (all such are named), lacks a field, or has one that is
+            NaN or infinite; an edge leads to nowhere; an inner graph has several inputs or outputs.
     """
     _check_types(graph)
     flat = FlatGraph(metadata=dict(graph.metadata))
@@ -91,15 +91,24 @@ def _check_fields(name: str, node: NirNode) -> None:
         what = f"a {node.type} without {', '.join(missing)}"
         raise refused(name, what, f"it has {', '.join(FIELDS[node.type])}")
     for key, value in node.fields.items():
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and np.isnan(value).any():
-            count = int(np.isnan(value).sum())
-            raise refused(name, f"{count} of {value.size} values of {key!r} are NaN", "train or write it again")
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            _check_finite(name, key, value)
         if key != "padding" and not isinstance(value, np.ndarray) and value is not None:
             raise refused(name, f"{key!r} is {value!r}", "a number or an array")
         if isinstance(value, np.ndarray) and value.dtype.kind not in "biuf":
             raise refused(name, f"{key!r} is of {value.dtype}", "numbers")
     if node.type in NEURON_FIELDS:
         _check_taus(name, node)
+
+
+def _check_finite(name: str, key: str, value: Any) -> None:
+    """A threshold may be infinite: what has one never spikes."""
+    wrong = np.isnan(value) if key in ("threshold", "v_threshold") else ~np.isfinite(value)
+    if wrong.any():
+        kinds = {"NaN": np.isnan(value).any(), "infinite": (np.isinf(value) & wrong).any()}
+        what = " or ".join(kind for kind, there in kinds.items() if there)
+        count = f"{np.count_nonzero(wrong)} of {value.size} values of {key!r}"
+        raise refused(name, f"{count} are {what}", "train or write it again")
 
 
 def _check_taus(name: str, node: NirNode) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,11 +32,17 @@ class Evidence:
         dt: the time step in seconds; None where there is no evidence.
         reason: where it comes from, in words.
         stated: whether metadata name it, rather than parameters hint at it.
+        against: what parameters hint at, where metadata name another.
     """
 
     dt: float | None
     reason: str
     stated: bool = False
+    against: Evidence | None = None
+
+    def contradicts(self, dt: float) -> bool:
+        """Whether it means another time step."""
+        return self.dt is not None and abs(dt - self.dt) > CLOSE * self.dt
 
 
 GAINS = {"file": (("r", "tau"), ("r", "tau_mem"), ("w_in", "tau_syn")), "membrane": (("r", "tau"), ("r", "tau_mem"))}
@@ -51,12 +57,29 @@ def find_evidence(nodes: Mapping[str, NirNode], metadata: Mapping[str, Any], gai
         metadata: of the whole graph.
         gain: the option; gains that do not count say nothing.
     """
+    hinted = _hinted(nodes, gain)
+    named = list(_named(nodes, metadata))
+    if not named:
+        return hinted
+    stated = Evidence(*named[0], True)
+    other = next((reason for dt, reason in named if stated.contradicts(dt)), None)
+    if other is not None:
+        return Evidence(None, f"{stated.reason}, {other}")
+    return replace(stated, against=hinted) if hinted.contradicts(named[0][0]) else stated
+
+
+def _named(nodes: Mapping[str, NirNode], metadata: Mapping[str, Any]) -> Iterator[tuple[float, str]]:
+    """The time steps that metadata name, and where."""
     for where, held in [("", metadata), *((name, node.metadata) for name, node in nodes.items())]:
         for name in NAMES:
             dt = _positive(held.get(name))
             if dt is not None:
                 place = f"metadata of {where!r}" if where else "metadata of the graph"
-                return Evidence(dt, f"the {place} name {name}={dt!r}", True)
+                yield dt, f"the {place} name {name}={dt!r}"
+
+
+def _hinted(nodes: Mapping[str, NirNode], gain: str) -> Evidence:
+    """What the gains hide."""
     pairs = GAINS.get(gain, ())
     found = [(name, reason, steps) for name, node in nodes.items() for reason, steps in _ratios(node, pairs)]
     if not found:
@@ -79,16 +102,18 @@ def choose_dt(given: Any, evidence: Evidence) -> tuple[float, str]:
         TimeSeriesError: it is no positive number.
     """
     if given is not None:
-        dt = read_dt(given, "from_nir")
-        if evidence.dt is None or abs(dt - evidence.dt) <= CLOSE * evidence.dt:
-            return dt, ""
-        return dt, f"dt={dt!r} s is given, but {evidence.reason}, which means {evidence.dt!r} s: inputs are rescaled"
-    if evidence.dt is None:
+        dt, source = read_dt(given, "from_nir"), "is given"
+    elif evidence.dt is not None:
+        dt, source = evidence.dt, "is in the metadata"
+    else:
         what = f"the time step is not known: {evidence.reason}"
         raise NirError(format_error(what, where="from_nir", hint="pass dt= in seconds; 1e-4 and 1e-3 are common"))
-    if evidence.stated:
-        return evidence.dt, ""
-    return evidence.dt, f"dt={evidence.dt!r} s is inferred from {evidence.reason}; pass dt= to say so"
+    for one in (evidence, evidence.against):
+        if one is not None and one.contradicts(dt):
+            return dt, f"dt={dt!r} s {source}, but {one.reason}, which means {one.dt!r} s: inputs are rescaled"
+    if given is None and not evidence.stated:
+        return dt, f"dt={dt!r} s is inferred from {evidence.reason}; pass dt= to say so"
+    return dt, ""
 
 
 def _ratios(node: NirNode, pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, npt.NDArray[np.float64]]]:
@@ -97,12 +122,18 @@ def _ratios(node: NirNode, pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[s
         if gain in node.fields and tau in node.fields:
             gains, taus = (np.asarray(node.fields[name], np.float64) for name in (gain, tau))
             if np.all(gains > 0) and not np.all(gains == 1) and np.all(taus > 0):
-                yield f"{gain} = {tau}/dt", np.ravel(taus / gains)
+                with np.errstate(over="ignore", under="ignore"):
+                    steps = np.ravel(taus / gains)
+                if np.all((steps > 0) & np.isfinite(steps)):
+                    yield f"{gain} = {tau}/dt", steps
 
 
 def _positive(item: Any) -> float | None:
+    array = np.asarray(item)
+    if array.dtype == bool:
+        return None
     try:
-        value = float(np.asarray(item).item())
+        value = float(str(array[()])) if array.dtype == np.float32 else float(array.item())
     except (TypeError, ValueError):
         return None
     return value if 0 < value < np.inf else None

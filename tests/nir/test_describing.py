@@ -54,6 +54,13 @@ def test_without_a_time_step_it_says_so() -> None:
     assert describe(chain(neuron("LIF", r=1.0)), dt=DT).spikes
 
 
+def test_what_contradicts_the_metadata_is_said() -> None:
+    graph = chain(neuron("LIF"))
+    graph.metadata = {"dt": 2e-3}
+    line = "time step: 0.002 s; evidence: the metadata of the graph name dt=0.002; against it: r = tau/dt in n0, which"
+    assert f"{line} means {DT} s" in str(describe(graph)).splitlines()
+
+
 def test_what_cannot_be_read_is_an_error() -> None:
     with pytest.raises(NirError, match="unknown types"):
         describe(chain(node("Odd")))

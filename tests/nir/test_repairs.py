@@ -176,9 +176,10 @@ def test_parameters_may_have_ones_too_many_or_too_few() -> None:
     assert not said and net["n1"].tau.shape == (N,) and net["n1"].v_threshold.shape == ()
 
 
-def test_a_neuron_that_never_spikes() -> None:
-    net, _ = read(chain(affine(N, 2), neuron("LIF", N, v_threshold=np.inf)), like="snntorch-subtract")
-    assert net.repairs == ("'v_threshold' of 'n1' is infinite: 3.4e+38, which no membrane exceeds either",)
+@pytest.mark.parametrize("threshold", [np.inf, 1e300])
+def test_a_neuron_that_never_spikes(threshold: float) -> None:
+    net, _ = read(chain(affine(N, 2), neuron("LIF", N, v_threshold=threshold)), like="snntorch-subtract")
+    assert net.repairs == (f"'v_threshold' of 'n1' is {threshold:.3g}: 3.4e+38, which no membrane exceeds either",)
     for target in ("numpy", "jax", "onnx"):
         _, state, _ = graphpool.compile(net, target)(spikes(1, 20, 2) * 1e3)
         assert np.isfinite(state["n1"]["v"]).all() and state["n1"]["v"].any()
@@ -215,10 +216,15 @@ def _with(name: str, item: Any, *edges: tuple[str, str]) -> NirGraph:
     return graph
 
 
-def _nan(key: str) -> NirGraph:
-    lif = neuron("LIF", N)
-    lif.fields[key][1] = np.nan
+def _with_one(key: str, *values: float) -> NirGraph:
+    lif = neuron("CubaLIF", N)
+    lif.fields[key][: len(values)] = values
     return chain(affine(N, 2), lif)
+
+
+def _of_several_shapes(**ends: Any) -> NirGraph:
+    lif = node("LIF", tau=np.ones(3), r=np.ones(2), v_leak=0.0, v_threshold=1.0)
+    return NirGraph({**chain(lif).nodes, **ends}, chain(lif).edges)
 
 
 REFUSED: dict[str, tuple[NirGraph, str]] = {
@@ -227,7 +233,19 @@ REFUSED: dict[str, tuple[NirGraph, str]] = {
         r"2 nodes are of unknown types: 'rlif.x' is a 'Odd', 'a' is a 'Spike'(.|\n)*NIR has I, LI",
     ),
     "missing fields": (chain(node("LIF", tau=[1.0], r=[1.0])), "node 'n0': a LIF without v_leak, v_threshold"),
-    "nan": (_nan("v_threshold"), "node 'n1': 1 of 4 values of 'v_threshold' are NaN"),
+    "nan": (_with_one("v_threshold", np.nan), "node 'n1': 1 of 4 values of 'v_threshold' are NaN"),
+    "infinite": (_with_one("w_in", np.inf), "node 'n1': 1 of 4 values of 'w_in' are infinite"),
+    "infinite tau": (_with_one("tau_syn", np.inf, np.nan), "node 'n1': 2 of 4 values of 'tau_syn' are NaN or infinite"),
+    "infinite weights": (chain(node("Scale", scale=-np.inf)), "node 'n0': 1 of 1 values of 'scale' are infinite"),
+    "below all": (_with_one("v_threshold", -np.inf), "node 'n1': 'v_threshold' is -inf"),
+    "several shapes": (_of_several_shapes(), r"node 'n0': 'tau' has the shape \(3,\), one sample has \(2,\)"),
+    "several shapes, input of none": (
+        _of_several_shapes(input=node("Input")),
+        r"node 'n0': its parameters are of several shapes: tau \(3,\), r \(2,\), v_leak \(\), v_threshold \(\)",
+    ),
+    "input of NaN": (chain(neuron("LIF"), shape=[np.inf]), "node 'input': the shape is array"),
+    "input of half": (chain(neuron("LIF"), shape=[0.5]), "node 'input': the shape is array"),
+    "endless input": (chain(neuron("LIF"), shape=[1e300]), "node 'input': the shape is array"),
     "tau": (chain(neuron("LIF", 2, tau=0.0)), "node 'n0': 'tau' is 0.0"),
     "negative tau": (chain(neuron("CubaLI", 2, tau_syn=-1.0)), "node 'n0': 'tau_syn' is -1.0"),
     "no room": (chain(neuron("IF", 2, v_threshold=0.0)), "node 'n0': 'v_threshold' is 0.0"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
 import pytest
 
 import graphpool
@@ -75,10 +76,12 @@ def test_dt_is_what_is_given() -> None:
 
 
 def test_dt_is_in_the_metadata_of_the_graph_or_of_a_node() -> None:
-    graph = chain(neuron("LIF"))
+    graph = chain(neuron("LIF", r=1.0))
     graph.metadata = {"dt": 2e-3}
     assert said_of(graph) == (2e-3, [])
-    graph.metadata = {"who": "someone", "dt": "soon"}
+    graph.metadata = {"dt": np.float32(1e-3)}
+    assert said_of(graph) == (1e-3, [])
+    graph.metadata = {"who": "someone", "dt": "soon", "time_step": True}
     graph.nodes["n0"].metadata = {"timestep": 3e-3}
     assert said_of(graph) == (3e-3, [])
 
@@ -93,8 +96,6 @@ def test_dt_is_inferred_from_gains_and_said() -> None:
 
 
 def test_float32_makes_no_digits_up() -> None:
-    import numpy as np
-
     tau = np.array([3e-3, 7e-3, 11e-3], np.float32)
     lif = node("LIF", tau=tau, r=(tau / np.float32(1e-4)).astype(np.float32), v_leak=0.0, v_threshold=1.0)
     assert said_of(chain(lif, shape=(3,)))[0] == 1e-4
@@ -110,6 +111,32 @@ def test_a_dt_that_contradicts_the_metadata_is_said() -> None:
     graph = chain(neuron("LIF"))
     graph.metadata = {"dt": 2e-3}
     assert "metadata of the graph name dt=0.002" in said_of(graph, dt=1e-3)[1][0]
+
+
+@pytest.mark.parametrize("given", [None, 2e-3])
+def test_metadata_that_contradict_the_gains_are_said(given: float | None) -> None:
+    graph = chain(neuron("LIF"))
+    graph.metadata = {"dt": 2e-3}
+    dt, (said,) = said_of(graph, dt=given)
+    source = "is in the metadata" if given is None else "is given"
+    assert dt == 2e-3
+    assert said == f"from_nir: dt=0.002 s {source}, but r = tau/dt in n0, which means {DT} s: inputs are rescaled"
+    assert said_of(graph, like="spyx", dt=given) == (2e-3, [])
+
+
+def test_metadata_that_contradict_one_another_are_no_evidence() -> None:
+    graph = chain(neuron("LIF"), neuron("LIF"))
+    graph.nodes["n0"].metadata = {"dt": 1e-3}
+    graph.nodes["n1"].metadata = {"dt": 2e-3}
+    with pytest.raises(NirError, match="the metadata of 'n0' name dt=0.001, the metadata of 'n1' name dt=0.002"):
+        from_nir(graph, like="snntorch")
+    assert said_of(graph, dt=1e-3) == (1e-3, [])
+
+
+@pytest.mark.parametrize(("tau", "r"), [(1e300, 1e-300), (1e-300, 1e300)])
+def test_gains_out_of_all_proportion_hide_nothing(tau: float, r: float) -> None:
+    with pytest.raises(NirError, match="no neuron has a gain that hides it"):
+        from_nir(chain(neuron("LIF", tau=tau, r=r)), like="snntorch")
 
 
 @pytest.mark.parametrize(
