@@ -43,6 +43,9 @@ STATEFUL = frozenset(NEURON_FIELDS)
 
 GRAPH = "NIRGraph"
 
+MOST_EDGES = 100_000
+"""Of a file, and of what edges through inner graphs stand for."""
+
 
 @dataclass
 class NirNode:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -304,15 +305,16 @@ def module_names(flat: FlatGraph, repairs: list[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     taken: set[str] = set()
     groups: set[str] = set()
+    counts = Counter[str]()
     for name in [*flat.nodes, *flat.inputs, *flat.outputs]:
         parts = [_clean(part) for part in name.split(".")] if name in flat.nodes else [_clean(name)]
         above = {".".join(parts[:count]) for count in range(1, len(parts))}
         if above & taken:
             parts, above = ["_".join(parts)], set()
-        *_, leaf = parts
+        wanted, leaf = ".".join(parts), parts[-1]
         while ".".join(parts) in taken or ".".join(parts) in groups:
-            leaf += "_"
-            parts[-1] = leaf
+            counts[wanted] += 1
+            parts[-1] = f"{leaf}_{counts[wanted] + 1}"
         names[name] = ".".join(parts)
         taken.add(names[name])
         groups |= above

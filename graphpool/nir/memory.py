@@ -1,4 +1,4 @@
-"""How much memory a network may ask for: a line in a file can declare any size, and nothing is made before it counts."""
+"""How much memory a network may ask for: a line of a file can declare any size, so all is counted before it is made."""
 
 from __future__ import annotations
 

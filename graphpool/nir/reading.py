@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 
 from graphpool.errors import NirError, format_error, missing_extra
-from graphpool.nir.graph import FIELDS, GRAPH, OPTIONAL, Edge, NirGraph, NirNode
+from graphpool.nir.graph import FIELDS, GRAPH, MOST_EDGES, OPTIONAL, Edge, NirGraph, NirNode
 
 LARGEST_FILE = 4 * 2**30
 """Bytes that a file may declare, where it is not larger itself."""
 
 MOST_NODES = 10_000
-MOST_EDGES = 100_000
 DEEPEST = 32
 LONGEST_NAME = 1000
 LONGEST_TEXT = 2**20  # bytes of one string
+MOST_TEXT = 2**27  # bytes that are read at a time
 MOST_METADATA = 100
 
 FLOAT = 8  # bytes that a number takes once it is a parameter, however few it takes in the file
@@ -120,6 +120,7 @@ class _FileReader:
     def __init__(self, h5py: Any, where: str, size: int) -> None:
         self.h5py = h5py
         self.where = where
+        self.size = size
         self.largest = max(LARGEST_FILE, size)
         self.bytes = 0
         self.nodes = 0
@@ -246,11 +247,12 @@ class _FileReader:
         return np.asarray(data[()])
 
     def _texts(self, data: Any, name: str, path: str) -> list[str]:
-        """Text, few at a time: strings of any length may lie behind one that is declared."""
+        """Text, few rows at a time: each string may be as long as the file, whatever is declared."""
         found: list[str] = []
-        rows = data if data.ndim else [data[()]]
-        for row in range(len(rows) if data.ndim else 1):
-            for item in np.asarray(rows[row], dtype=object).ravel():
+        together = max(1, MOST_TEXT // (max(self.size, 1) * math.prod(data.shape[1:])))
+        for start in range(0, len(data) if data.ndim else 1, together):
+            rows = data[start : start + together] if data.ndim else data[()]
+            for item in np.asarray(rows, dtype=object).ravel():
                 raw = item if isinstance(item, bytes) else str(item).encode()
                 self.bytes += len(raw)
                 if len(raw) > LONGEST_TEXT or self.bytes > self.largest:

@@ -7,7 +7,9 @@ a walk from the inputs along the edges comes to last, or into the first, so that
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from graphpool.errors import NirError, format_error
 from graphpool.nir.graph import SPIKING, STATEFUL, Edge
@@ -34,15 +36,16 @@ def late_edges(flat: FlatGraph, semantics: Semantics, delayed: set[str]) -> list
         late |= dict.fromkeys(lagging)
     prompt: set[Edge] = set()
     for _ in range(MOST_WALKS):
-        cycles = list(_cycles(flat, late))
-        if not cycles:
-            return list(late | dict.fromkeys(edge for edge in lagging if edge not in prompt))
-        for cycle in cycles:
-            leaving = _leaving(flat, cycle)
-            edge = leaving if semantics.delay == "spikes" else _entering(flat, cycle)
+        open_ = False
+        for cycle in _cycles(flat, late):
+            open_ = True
+            leaving = cycle.leaving()
+            edge = leaving if semantics.delay == "spikes" else cycle.entering()
             late[edge] = None
             if edge != leaving:
                 prompt.add(leaving)
+        if not open_:
+            return list(late | dict.fromkeys(edge for edge in lagging if edge not in prompt))
     raise NirError(format_error("the graph has too many cycles", where="the NIR graph", hint="join layers of neurons"))
 
 
@@ -60,47 +63,75 @@ def _type(flat: FlatGraph, name: str) -> str:
     return flat.nodes[name].type if name in flat.nodes else "Input"
 
 
-def _cycles(flat: FlatGraph, late: Mapping[Edge, None]) -> Iterator[list[str]]:
-    """The cycles that one walk in depth from the inputs closes, each as its nodes in the order of the walk."""
+@dataclass(frozen=True)
+class _Cycle:
+    """A cycle that a walk closes: what it came by last. Holds the walk itself, which goes on.
+
+    Attributes:
+        path: the nodes on the walk.
+        neurons: the places on it that neurons have.
+        start: where the cycle begins.
+    """
+
+    path: list[str]
+    neurons: list[int]
+    start: int
+
+    def leaving(self) -> Edge:
+        """The edge of the cycle out of its last neuron."""
+        place = self._checked(len(self.neurons) - 1)
+        return self.path[place], self.path[place + 1 if place + 1 < len(self.path) else self.start]
+
+    def entering(self) -> Edge:
+        """The edge of the cycle into the neuron that the walk came by first."""
+        place = self._checked(bisect_left(self.neurons, self.start))
+        return self.path[place - 1 if place > self.start else -1], self.path[place]
+
+    def _checked(self, number: int) -> int:
+        if self.neurons and self.neurons[-1] >= self.start:
+            return self.neurons[number]
+        nodes = self.path[self.start :]
+        shown = [*nodes[:10], *(["..."] if len(nodes) > 20 else []), *nodes[max(10, len(nodes) - 10) :], nodes[0]]
+        hint = "a cycle needs a neuron, or a Delay of at least one time step"
+        raise NirError(format_error(f"a cycle without a state: {' -> '.join(shown)}", where="the NIR graph", hint=hint))
+
+
+def _cycles(flat: FlatGraph, late: Mapping[Edge, None]) -> Iterator[_Cycle]:
+    """The cycles that one walk in depth from the inputs closes."""
     following: dict[str, list[str]] = {}
     for edge in flat.edges:
         if edge not in late:
             following.setdefault(edge[0], []).append(edge[1])
     done: set[str] = set()
     for start in [*flat.inputs, *flat.nodes]:
-        if start in done:
-            continue
-        path, places, open_ = [start], {start: 0}, [iter(following.get(start, ()))]
-        while open_:
-            target = next(open_[-1], None)
-            if target is None:
-                open_.pop()
-                done.add(path[-1])
-                del places[path.pop()]
-            elif target in places:
-                yield path[places[target] :]
-            elif target not in done:
-                places[target] = len(path)
-                path.append(target)
-                open_.append(iter(following.get(target, ())))
+        if start not in done:
+            yield from _cycles_from(flat, start, following, done)
 
 
-def _leaving(flat: FlatGraph, cycle: list[str]) -> Edge:
-    """The edge of a cycle out of its last neuron."""
-    place = _find(flat, cycle, range(len(cycle) - 1, -1, -1))
-    return cycle[place], cycle[(place + 1) % len(cycle)]
+def _cycles_from(flat: FlatGraph, start: str, following: dict[str, list[str]], done: set[str]) -> Iterator[_Cycle]:
+    path: list[str] = []
+    neurons: list[int] = []
+    places: dict[str, int] = {}
+    open_: list[Iterator[str]] = []
 
+    def enter(name: str) -> None:
+        if _type(flat, name) in STATEFUL:
+            neurons.append(len(path))
+        places[name] = len(path)
+        path.append(name)
+        open_.append(iter(following.get(name, ())))
 
-def _entering(flat: FlatGraph, cycle: list[str]) -> Edge:
-    """The edge of a cycle into the neuron that the walk came by first."""
-    place = _find(flat, cycle, range(len(cycle)))
-    return cycle[place - 1], cycle[place]
-
-
-def _find(flat: FlatGraph, cycle: list[str], places: range) -> int:
-    for place in places:
-        if _type(flat, cycle[place]) in STATEFUL:
-            return place
-    shown = " -> ".join([*cycle, cycle[0]])
-    hint = "a cycle needs a neuron, or a Delay of at least one time step"
-    raise NirError(format_error(f"a cycle without a state: {shown}", where="the NIR graph", hint=hint))
+    enter(start)
+    while open_:
+        target = next(open_[-1], None)
+        if target is None:
+            open_.pop()
+            name = path.pop()
+            done.add(name)
+            del places[name]
+            if neurons and neurons[-1] == len(path):
+                neurons.pop()
+        elif target in places:
+            yield _Cycle(path, neurons, places[target])
+        elif target not in done:
+            enter(target)

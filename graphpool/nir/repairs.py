@@ -6,15 +6,15 @@ in front: ``lif`` in ``rlif`` is ``rlif.lif``.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import numpy as np
 
 from graphpool.errors import NirError, format_error
-from graphpool.nir.graph import FIELDS, NEURON_FIELDS, SPIKING, Edge, NirGraph, NirNode
+from graphpool.nir.graph import FIELDS, MOST_EDGES, NEURON_FIELDS, SPIKING, Edge, NirGraph, NirNode
 
 Nodes = dict[str, NirNode]
 
@@ -145,8 +145,9 @@ def _enter(flat: FlatGraph, graph: NirGraph, path: str) -> None:
             flat.passed[full] = (node, None)
         else:
             (flat.inputs if node.type == "Input" else flat.outputs)[full] = node
-    for source, target in graph.edges:
-        flat.edges.append((_end(graph, path, source, "Output"), _end(graph, path, target, "Input")))
+    out = {name: _end(graph, path, name, "Output") for name in dict.fromkeys(source for source, _ in graph.edges)}
+    into = {name: _end(graph, path, name, "Input") for name in dict.fromkeys(target for _, target in graph.edges)}
+    flat.edges += [(out[source], into[target]) for source, target in graph.edges]
 
 
 def _with_short_names(graph: NirGraph, path: str) -> NirGraph:
@@ -166,13 +167,16 @@ def _rewired(flat: FlatGraph, graph: NirGraph, path: str) -> list[Edge]:
         node = graph.nodes[name]
         return node.type if isinstance(node, NirNode) else ""
 
-    edges = list(graph.edges)
+    edges, known = list(graph.edges), set(graph.edges)
+    behind: dict[str, list[str]] = {}
+    for weights, neuron in edges:
+        if kind(weights) in ("Linear", "Affine") and kind(neuron) in SPIKING and (neuron, weights) in known:
+            behind.setdefault(weights, []).append(neuron)
     for place, (source, weights) in enumerate(edges):
-        if kind(source) != "Input" or kind(weights) not in ("Linear", "Affine"):
-            continue
-        neurons = [end for start, end in edges if start == weights and kind(end) in SPIKING and (end, weights) in edges]
-        if len(neurons) == 1 and (source, neurons[0]) not in edges:
+        neurons = behind.get(weights, [])
+        if kind(source) == "Input" and len(neurons) == 1 and (source, neurons[0]) not in known:
             edges[place] = (source, neurons[0])
+            known.add(edges[place])
             what = f"leads to the recurrent weights of {neurons[0]!r}: read as {source} -> {neurons[0]}"
             flat.repairs.append(f"{_edge(path, (source, weights))} {what}")
     return edges
@@ -193,8 +197,9 @@ def _end(graph: NirGraph, path: str, name: str, kind: str) -> str:
 def _mended(flat: FlatGraph, graph: NirGraph, path: str) -> list[Edge]:
     """The edges of a graph, each once, whose ends are there."""
     kept: dict[Edge, None] = {}
+    mending = _Mending(flat, graph, path)
     for edge in graph.edges:
-        ends = tuple(_known_end(flat, graph, path, edge, place) for place in (0, 1))
+        ends = tuple(mending.known_end(edge, place) for place in (0, 1))
         if None in ends:
             continue
         mended = (str(ends[0]), str(ends[1]))
@@ -204,39 +209,48 @@ def _mended(flat: FlatGraph, graph: NirGraph, path: str) -> list[Edge]:
     return list(kept)
 
 
-def _known_end(flat: FlatGraph, graph: NirGraph, path: str, edge: Edge, place: int) -> str | None:
-    """The name of an end of an edge; None where the edge repeats one of the graph around."""
-    name = edge[place]
-    if name in graph.nodes:
-        return name
-    own = path.rstrip(".").rpartition(".")[2]
-    if own and name.startswith(f"{own}.") and name[len(own) + 1 :] in graph.nodes:
-        short = name[len(own) + 1 :]
-        flat.repairs.append(f"{_edge(path, edge)} leads to {name!r}: read as {short!r}")
-        return short
-    kind = ("Input", "Output")[place]
-    if name == kind.lower() and not any(isinstance(n, NirNode) and n.type == kind for n in graph.nodes.values()):
-        graph.nodes[name] = NirNode(kind)
-        flat.repairs.append(f"{_edge(path, edge)} leads to a node that is not there: {path + name!r} is the {kind}")
-        return name
-    if not _repeats(flat, graph, path, edge, place):
-        names = ", ".join(map(repr, list(graph.nodes)[:20]))
-        what = f"{_edge(path, edge)} leads to {name!r}, which is not there"
-        raise refused(path.rstrip("."), what, f"there are {names}")
-    return None
+class _Mending:
+    """The ends of the edges of one graph; adds an Input and an Output that are edges only."""
 
+    def __init__(self, flat: FlatGraph, graph: NirGraph, path: str) -> None:
+        self.flat, self.graph, self.path = flat, graph, path
+        self.edges = set(graph.edges)
+        self.ports: dict[str, list[str]] = {"Input": [], "Output": []}
+        for name, node in graph.nodes.items():
+            if isinstance(node, NirNode) and node.type in self.ports:
+                self.ports[node.type].append(name)
 
-def _repeats(flat: FlatGraph, graph: NirGraph, path: str, edge: Edge, place: int) -> bool:
-    """Whether an inner edge that leads to a node around its graph says again what an Input or Output says."""
-    other, kind = edge[1 - place], ("Input", "Output")[place]
-    if path and other in graph.nodes:
-        ports = [name for name, node in graph.nodes.items() if isinstance(node, NirNode) and node.type == kind]
-        wanted = [(port, other) if place == 0 else (other, port) for port in ports]
-        if any(pair in graph.edges for pair in wanted):
-            what = f"leads to {edge[place]!r}, which is not in it: left out, as the {kind} is joined to {other!r}"
-            flat.repairs.append(f"{_edge(path, edge)} {what}")
-            return True
-    return False
+    def known_end(self, edge: Edge, place: int) -> str | None:
+        """The name of an end of an edge; None where the edge repeats one of the graph around."""
+        name, nodes, said = edge[place], self.graph.nodes, _edge(self.path, edge)
+        if name in nodes:
+            return name
+        own = self.path.rstrip(".").rpartition(".")[2]
+        short = name.removeprefix(f"{own}.")
+        if own and short != name and short in nodes:
+            self.flat.repairs.append(f"{said} leads to {name!r}: read as {short!r}")
+            return short
+        kind = ("Input", "Output")[place]
+        if name == kind.lower() and not self.ports[kind]:
+            nodes[name] = NirNode(kind)
+            self.ports[kind].append(name)
+            self.flat.repairs.append(f"{said} leads to a node that is not there: {self.path + name!r} is the {kind}")
+            return name
+        if not self.repeats(edge, place):
+            names = ", ".join(map(repr, list(nodes)[:20]))
+            what = f"{said} leads to {name!r}, which is not there"
+            raise refused(self.path.rstrip("."), what, f"there are {names}")
+        return None
+
+    def repeats(self, edge: Edge, place: int) -> bool:
+        """Whether an inner edge that leads to a node around its graph says again what an Input or Output says."""
+        other, kind = edge[1 - place], ("Input", "Output")[place]
+        wanted = [(port, other) if place == 0 else (other, port) for port in self.ports[kind]]
+        if not self.path or other not in self.graph.nodes or self.edges.isdisjoint(wanted):
+            return False
+        what = f"leads to {edge[place]!r}, which is not in it: left out, as the {kind} is joined to {other!r}"
+        self.flat.repairs.append(f"{_edge(self.path, edge)} {what}")
+        return True
 
 
 def _edge(path: str, edge: Edge) -> str:
@@ -247,34 +261,34 @@ def _edge(path: str, edge: Edge) -> str:
 # --- ends -------------------------------------------------------------------------------------------------------------
 def _pass_through(flat: FlatGraph) -> None:
     """Join what leads into an Input or Output of an inner graph to what it leads to."""
-    into: dict[str, list[str]] = {}
+    into: dict[str, list[str]] = {name: [] for name in flat.passed}
     for source, target in flat.edges:
-        into.setdefault(target, []).append(source)
+        if target in into:
+            into[target].append(source)
+    reads = {name: [source for source in sources if source in into] for name, sources in into.items()}
+    try:
+        order = list(TopologicalSorter(reads).static_order())
+    except CycleError as error:
+        what = f"the Inputs and Outputs of inner graphs form a cycle: {' -> '.join(error.args[1])}"
+        raise refused(error.args[1][0], what, "put a neuron into it") from error
     found: dict[str, list[str]] = {}
+    count = 0
+    for name in order:
+        count += sum(len(found.get(source, (source,))) for source in into[name])
+        _check_joined(name, count)
+        found[name] = [end for source in into[name] for end in found.get(source, (source,))]
+        flat.passed[name] = (flat.passed[name][0], found[name][0] if found[name] else None)
+    kept = [(source, target) for source, target in flat.edges if target not in into]
+    for source, _ in kept:
+        count += len(found.get(source, ()))
+        _check_joined(source, count)
+    flat.edges = [(end, target) for source, target in kept for end in found.get(source, (source,))]
 
-    def real(name: str) -> list[str]:
-        """The nodes behind a source, through all that is passed."""
-        open_, ends, seen = [name], [], Counter[str]()
-        while open_:
-            one = open_.pop()
-            if one not in flat.passed:
-                ends.append(one)
-                continue
-            seen[one] += 1
-            if seen[one] > len(flat.passed):
-                raise refused(one, "the Inputs and Outputs of inner graphs form a cycle", "put a neuron into it")
-            open_ += reversed(into.get(one, []))
-        return ends
 
-    for name, (node, _) in flat.passed.items():
-        found[name] = real(name)
-        flat.passed[name] = (node, found[name][0] if found[name] else None)
-    flat.edges = [
-        (end, target)
-        for source, target in flat.edges
-        if target not in flat.passed
-        for end in found.get(source, [source])
-    ]
+def _check_joined(name: str, count: int) -> None:
+    if count > MOST_EDGES:
+        what = f"the edges through the Inputs and Outputs of inner graphs, up to here, stand for {count} edges"
+        raise refused(name, what, f"at most {MOST_EDGES} are read")
 
 
 def _complete_ends(flat: FlatGraph) -> None:

@@ -9,7 +9,7 @@ first. A late edge is a state, so that it shows in the graph, and cycles have to
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import Any
@@ -267,6 +267,7 @@ class Network(Module):
     def _declare_late(self, shapes: dict[str, Any]) -> dict[str, str]:
         """A state for each source of late edges; their names by the source."""
         held: dict[str, str] = {}
+        recorded = set(self._records.values())
         for source, _ in self._late:
             if source in held:
                 continue
@@ -274,7 +275,7 @@ class Network(Module):
             if shape is None:
                 what = f"the shape of what {source!r} gives is not known, and a late edge leads out of it"
                 raise self._refused(what, f"shapes={{{source!r}: ...}}")
-            name = self._free("", f"{source.replace('.', '_')}_{LATE}")
+            name = self._free("", f"{source.replace('.', '_')}_{LATE}", recorded)
             setattr(self, name, State(shape=read_shape(shape, f"shapes[{source!r}]"), init_func=np.zeros))
             held[source] = name
         return held
@@ -295,11 +296,10 @@ class Network(Module):
                 return next(iter(found.values()))
         raise self._refused(f"the shape of input {name!r} is not known", f"inputs={{{name!r}: ...}}")
 
-    def _free(self, module: str, name: str) -> str:
+    def _free(self, module: str, name: str, taken: Collection[str] = ()) -> str:
         """A name for a record or a state beside a module that nothing has yet."""
         owner = self._owner(module) if module else self
-        taken = {*owner._registry, *owner._children, *getattr(self, "_records", {}).values()}
-        while name in taken or hasattr(type(owner), name):
+        while any(name in held for held in (owner._registry, owner._children, taken)) or hasattr(type(owner), name):
             name += "_"
         return name
 

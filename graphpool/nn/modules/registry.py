@@ -194,7 +194,7 @@ class Registry:
             raise self._refusal(name, f"{child.full_name} contains {self.full_name}", "modules form a tree")
         self.__dict__.pop(name, None)
         before = self._children.get(name)
-        if not any(other is child for other in self._children.values()):
+        if id(child) not in map(id, self._children.values()):
             child._rename(name)
         self._children[name] = child
         if before is not None and before is not child:
