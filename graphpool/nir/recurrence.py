@@ -1,13 +1,12 @@
 """Where the one step of a recurrent edge sits.
 
-NIR has recurrence as a cycle, LIF -> W -> LIF, and no word about its delay. Each cycle gets one late edge: out of a
-neuron (``delay="spikes"``), or into one (``delay="weights"``). Which one, where a cycle has several: out of that which
-a walk from the inputs along the edges comes to last, or into the first, so that what runs forward is never late.
+NIR has recurrence as a cycle, LIF -> W -> LIF, and no word about its delay. Each cycle gets one late edge: out of its
+last neuron on a walk from the inputs along the edges (``delay="spikes"``), or where it closes, into what the walk came
+by first (``delay="weights"``). So what runs forward is late only if weights on the way back are on its way, too.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -40,7 +39,7 @@ def late_edges(flat: FlatGraph, semantics: Semantics, delayed: set[str]) -> list
         for cycle in _cycles(flat, late):
             open_ = True
             leaving = cycle.leaving()
-            edge = leaving if semantics.delay == "spikes" else cycle.entering()
+            edge = leaving if semantics.delay == "spikes" else cycle.closing()
             late[edge] = None
             if edge != leaving:
                 prompt.add(leaving)
@@ -79,21 +78,21 @@ class _Cycle:
 
     def leaving(self) -> Edge:
         """The edge of the cycle out of its last neuron."""
-        place = self._checked(len(self.neurons) - 1)
-        return self.path[place], self.path[place + 1 if place + 1 < len(self.path) else self.start]
+        if not self.neurons or self.neurons[-1] < self.start:
+            raise self._no_state()
+        place = self.neurons[-1] + 1
+        return self.path[place - 1], self.path[place if place < len(self.path) else self.start]
 
-    def entering(self) -> Edge:
-        """The edge of the cycle into the neuron that the walk came by first."""
-        place = self._checked(bisect_left(self.neurons, self.start))
-        return self.path[place - 1 if place > self.start else -1], self.path[place]
+    def closing(self) -> Edge:
+        """The edge of the cycle into what the walk came by first."""
+        return self.path[-1], self.path[self.start]
 
-    def _checked(self, number: int) -> int:
-        if self.neurons and self.neurons[-1] >= self.start:
-            return self.neurons[number]
+    def _no_state(self) -> NirError:
         nodes = self.path[self.start :]
-        shown = [*nodes[:10], *(["..."] if len(nodes) > 20 else []), *nodes[max(10, len(nodes) - 10) :], nodes[0]]
+        shown = nodes if len(nodes) <= 20 else [*nodes[:10], "...", *nodes[-10:]]
+        what = f"a cycle without a state: {' -> '.join([*shown, nodes[0]])}"
         hint = "a cycle needs a neuron, or a Delay of at least one time step"
-        raise NirError(format_error(f"a cycle without a state: {' -> '.join(shown)}", where="the NIR graph", hint=hint))
+        return NirError(format_error(what, where="the NIR graph", hint=hint))
 
 
 def _cycles(flat: FlatGraph, late: Mapping[Edge, None]) -> Iterator[_Cycle]:

@@ -82,6 +82,18 @@ def test_feedback_between_layers_is_late_where_it_leaves_the_last_neuron() -> No
     assert from_nir(graph, like="norse", dt=DT).late == (("back", "n1"),)
 
 
+def test_what_runs_forward_through_a_cycle_is_not_late() -> None:
+    graph = chain(node("Scale", scale=1.0), neuron("LIF", N), shape=(N,))
+    graph.nodes["back"] = node("Scale", scale=0.0)
+    graph.edges += [("n1", "back"), ("back", "n0")]
+    x = np.zeros((1, 3, N))
+    x[0, 0] = 2.0
+    for like, late in (("snntorch", ("n1", "back")), ("norse", ("back", "n0"))):
+        net = from_nir(graph, like=like, dt=DT)
+        assert net.late == (late,)
+        np.testing.assert_array_equal(net(x)[0][0, :, 0], [1, 0, 0])
+
+
 def test_a_neuron_that_feeds_itself() -> None:
     graph = chain(neuron("LIF", N), shape=(N,))
     graph.edges.append(("n0", "n0"))
