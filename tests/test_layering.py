@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "artifact": {"errors", "graph", "plan"},
     "fingerprint": {"parameters", "trace"},
     "nn": {"errors", "nested", "graph", "ops", "parameters", "functional", "timeseries"},
-    "nir": {"errors", "graph", "ops", "parameters", "functional", "timeseries", "nn"},
+    "nir": {"errors", "nested", "graph", "ops", "parameters", "functional", "timeseries", "nn"},
 }
 MAY_IMPORT["runtimes"] = set(MAY_IMPORT) - {"nir", "nn", "passes", "trace", "fingerprint"}
 MAY_IMPORT["compilers"] = set(MAY_IMPORT) - {"nir", "nn", "runtimes", "fingerprint"}

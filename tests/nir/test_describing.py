@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import graphpool
-from graphpool.errors import NirError
-from graphpool.nir import PRESETS, describe, from_nir
+from graphpool.errors import InputError, NirError, TimeSeriesError
+from graphpool.nir import PRESETS, describe, describing, from_nir
+from graphpool.nir.graph import NirGraph
 from tests.nir.files import DT, affine, chain, neuron, node, spikes, write
 
 
@@ -50,7 +52,10 @@ def test_without_a_time_step_it_says_so() -> None:
     found = describe(chain(neuron("LIF", r=1.0)))
     assert found.dt is None and not found.spikes and set(found.failed) == set(PRESETS)
     assert "time step: not known; evidence: no metadata name it" in str(found)
-    assert "snntorch cannot run it: from_nir: the time step is not known" in str(found)
+    lines = str(found).splitlines()
+    assert "    input -> n0" in lines and "    n0: LIF" in lines
+    assert [line for line in lines if "run it" in line] == [f"no preset can run it: {found.failed['exact']}"]
+    assert found.failed["exact"].startswith("from_nir: the time step is not known")
     assert describe(chain(neuron("LIF", r=1.0)), dt=DT).spikes
 
 
@@ -59,6 +64,70 @@ def test_what_contradicts_the_metadata_is_said() -> None:
     graph.metadata = {"dt": 2e-3}
     line = "time step: 0.002 s; evidence: the metadata of the graph name dt=0.002; against it: r = tau/dt in n0, which"
     assert f"{line} means {DT} s" in str(describe(graph)).splitlines()
+
+
+def test_presets_that_cannot_run_it_are_listed_with_the_reason() -> None:
+    found = describe(chain(neuron("LIF", v_threshold=0.0)))
+    assert set(found.spikes) == set(PRESETS) - {"rockpool", "sinabs"}
+    assert f"rockpool, sinabs cannot run it: {found.failed['sinabs']}" in str(found).splitlines()
+    assert "'v_threshold' is 0.0" in found.failed["sinabs"]
+
+
+def runaway() -> NirGraph:
+    """A neuron that excites itself, without bounds where a step may have many spikes."""
+    graph = chain(neuron("IF"))
+    graph.nodes["w"] = node("Linear", weight=np.full((2, 2), 8.0))
+    graph.edges += [("n0", "w"), ("w", "n0")]
+    return graph
+
+
+def test_spikes_beyond_all_bounds_are_short_or_the_reason() -> None:
+    found = describe(runaway(), dt=DT, steps=12)
+    assert found.spikes["sinabs"] > 10**7
+    row = next(line for line in str(found).splitlines() if line.startswith("    sinabs"))
+    assert row.split()[1] == f"{found.spikes['sinabs']:.2e}"
+    found = describe(runaway(), dt=DT, steps=1000)
+    assert found.failed["sinabs"] == "describe: node 'n0' comes to have endless spikes" and found.spikes["exact"]
+
+
+def test_without_spikes_there_is_nothing_to_compare() -> None:
+    found = describe(chain(affine(2, 2), neuron("LI")))
+    assert "no node gives spikes that presets could differ by" in str(found).splitlines()
+
+
+@pytest.mark.parametrize("x", [None, np.zeros((2, 3000, 64))])
+def test_a_run_that_would_take_much_memory_is_not_made(x: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = chain(neuron("LIF", 1), shape=(64,))
+    values = 6000 * 3 * 64  # input, spikes and membrane
+    monkeypatch.setattr(describing, "MOST_VALUES", values)
+    assert describe(graph, x, dt=DT, steps=6000).spikes
+    monkeypatch.setattr(describing, "MOST_VALUES", values - 1)
+    found = describe(graph, x, dt=DT, steps=6000)
+    assert f"a run of 6000 steps has {values} values" in found.failed["exact"] and not found.spikes
+
+
+def test_several_inputs_are_a_dict() -> None:
+    graph = chain(affine(4, 2), neuron("LIF", 4))
+    graph.nodes["more"] = node("Input", shape=[4])
+    graph.edges.append(("more", "n1"))
+    assert describe(graph, {"input": spikes(9, 2), "more": spikes(9, 4)}).spikes
+    with pytest.raises(InputError, match="ports are input, more"):
+        describe(graph, {"input": spikes(9, 2), "less": spikes(9, 4)})
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"steps": 0}, NirError, "steps=0"),
+        ({"steps": 2.5}, NirError, "steps=2.5"),
+        ({"steps": True}, NirError, "steps=True"),
+        ({"dt": -1.0}, TimeSeriesError, "describe: dt=-1.0"),
+        ({"x": np.zeros((4, 7))}, InputError, "wants"),
+    ],
+)
+def test_arguments_that_do_not_fit(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        describe(chain(neuron("LIF")), **options)
 
 
 def test_what_cannot_be_read_is_an_error() -> None:
