@@ -14,7 +14,7 @@ import pytest
 
 import graphpool
 from graphpool import State
-from graphpool.errors import InputError, ModuleError
+from graphpool.errors import GraphpoolError, InputError, ModuleError
 from graphpool.nn.combinators import Network, Sequential
 from graphpool.nn.modules import LIF, Linear, Module
 from tests.runtimes.models import TARGETS, signal
@@ -211,6 +211,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda: Network(passing("a", "b"), [*CHAIN, ("b", "a")]),
         r"cycle within one step: (a -> b -> a|b -> a -> b)(.|\n)*late=",
     ),
+    "a cycle of three": (
+        lambda: Network(passing("a", "b", "c"), [*CHAIN, ("b", "c"), ("c", "a")]),
+        r"step: (a -> b -> c -> a|b -> c -> a -> b|c -> a -> b -> c)\n",
+    ),
     "self": (
         lambda: Network(passing("a"), [("input", "a"), ("a", "a"), ("a", "output")]),
         "cycle within one step: a -> a",
@@ -223,6 +227,11 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no output": (lambda: Network(passing("a", "b"), CHAIN[:-1]), "no edge leads into 'output'"),
     "no inputs": (lambda: Network(passing("a"), [("a", "output"), ("a", "a")], inputs=[]), "no input or no output"),
     "twice": (lambda: Network(passing("a", "b", "input"), CHAIN), "'input' names two things"),
+    "an input twice": (lambda: Network(passing("a", "b"), CHAIN, inputs=["input"] * 2), "'input' names two things"),
+    "a shape of nothing": (lambda: Network(passing("a", "b"), CHAIN, shapes={"c": 2}), "a shape is given for 'c'"),
+    "no names": (lambda: Network({1: Pass(shape=2)}, CHAIN), "1 is no name"),  # type: ignore[dict-item]
+    "no dict": (lambda: Network([Pass(shape=2)], CHAIN), "the modules are a list"),  # type: ignore[arg-type]
+    "no edges": (lambda: Network(passing("a"), None), "the edges are None"),  # type: ignore[arg-type]
     "late": (lambda: Network(passing("a", "b"), CHAIN, late=[("b", "a")]), "none of the edges: b -> a"),
     "no edge": (lambda: Network(passing("a", "b"), ["ab"]), "'ab' is no edge"),
     "no module": (lambda: Network({"a": 3, "b": Pass()}, CHAIN), "3 is no module"),
@@ -251,6 +260,18 @@ def test_what_cannot_be_wired_is_an_error_that_names_it(case: str) -> None:
     make, message = REFUSED[case]
     with pytest.raises(ModuleError, match=message):
         make()
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_shapes_that_do_not_add_up_are_an_error_that_names_the_edges(size: int) -> None:
+    modules = {"a": Linear((2, 3)), "b": Linear((2, size)), "c": Linear((3, 2))}
+    edges = [("input", "a"), ("input", "b"), ("a", "c"), ("b", "c"), ("c", "output")]
+    net = Network(modules, edges)
+    message = rf"Network: a -> c brings \(3,\), b -> c brings \({size},\)"
+    with pytest.raises(ModuleError, match=message):
+        net.step(np.zeros(2))
+    with pytest.raises(GraphpoolError, match=message):
+        net(np.zeros((1, 3, 2)))
 
 
 def test_a_step_with_another_number_of_inputs() -> None:

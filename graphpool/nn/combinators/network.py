@@ -59,7 +59,7 @@ class Network(Module):
     Raises:
         ModuleError: a name is taken or cannot be used, an edge leads to nowhere, something has no edge into it, the
             shape of an input or of a late edge is not known, or modules form a cycle without a late edge; the
-            message names the cycle.
+            message names the cycle. In ``step``: edges into one module bring different shapes.
     """
 
     _edges: tuple[Edge, ...] = ()
@@ -81,11 +81,13 @@ class Network(Module):
         shapes: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        if not isinstance(modules, Mapping):
+            raise self._refused(f"the modules are a {type(modules).__name__}", "give a dict of them by name")
         self._edges = self._read_edges(edges)
         self._late = self._read_edges(late)
-        self._inputs = dict(inputs) if isinstance(inputs, Mapping) else dict.fromkeys(_listed(inputs))
         self._outputs = tuple(_listed(outputs))
-        self._check_wiring(list(modules))
+        self._check_wiring(_listed(inputs), list(modules), shapes or {})
+        self._inputs = dict(inputs) if isinstance(inputs, Mapping) else dict.fromkeys(_listed(inputs))
         self._into = self._read_into()
         for name, module in modules.items():
             self._add(name, module)
@@ -192,12 +194,18 @@ class Network(Module):
         """The sum of what the edges into a module, or into an output, bring."""
         brought = [getattr(self, self._held[source]) if late else given[source] for source, late in self._into[target]]
         total = brought[0]
-        for item in brought[1:]:
+        for item, (source, _) in zip(brought[1:], self._into[target][1:], strict=True):
+            if np.shape(item) != np.shape(total):
+                first = self._into[target][0][0]
+                what = f"{first} -> {target} brings {np.shape(total)}, {source} -> {target} brings {np.shape(item)}"
+                raise self._refused(what, "what adds up has one shape")
             total = total + item
         return total
 
     # --- building -------------------------------------------------------------------------------------------
     def _read_edges(self, edges: Iterable[Any]) -> tuple[Edge, ...]:
+        if not isinstance(edges, Iterable):
+            raise self._refused(f"the edges are {edges!r}", "give pairs of names: (source, target)")
         listed = list(edges)
         for edge in listed:
             pair = isinstance(edge, (tuple, list)) and len(edge) == 2
@@ -205,13 +213,16 @@ class Network(Module):
                 raise self._refused(f"{edge!r} is no edge", "give pairs of names: (source, target)")
         return tuple((str(source), str(target)) for source, target in listed)
 
-    def _check_wiring(self, modules: list[str]) -> None:
-        ends = [*self._inputs, *modules, *self._outputs]
+    def _check_wiring(self, inputs: list[str], modules: list[str], shapes: Iterable[str]) -> None:
+        ends = [*inputs, *modules, *self._outputs]
+        unnamed = [name for name in ends if not isinstance(name, str)]
+        if unnamed:
+            raise self._refused(f"{unnamed[0]!r} is no name", "names are text")
         twice = [name for name, count in Counter(ends).items() if count > 1]
         if twice:
             hint = "inputs, modules and outputs have names of their own"
             raise self._refused(f"{_names(twice)} names two things", hint)
-        sources, targets = {*self._inputs, *modules}, {*modules, *self._outputs}
+        sources, targets = {*inputs, *modules}, {*modules, *self._outputs}
         for source, target in self._edges:
             for name, allowed, role in ((source, sources, "out of"), (target, targets, "into")):
                 if name not in allowed:
@@ -221,11 +232,14 @@ class Network(Module):
         unknown = [f"{source} -> {target}" for source, target in self._late if (source, target) not in known]
         if unknown:
             raise self._refused(f"late edges that are none of the edges: {', '.join(unknown)}", "list them in both")
+        odd = [name for name in shapes if name not in sources]
+        if odd:
+            raise self._refused(f"a shape is given for {_names(odd)}", f"there are {_names(sorted(sources))}")
         fed = {target for _, target in self._edges}
         idle = [name for name in [*modules, *self._outputs] if name not in fed]
         if idle:
             raise self._refused(f"no edge leads into {_names(idle)}", "give it one, or leave it out")
-        if not self._inputs or not self._outputs:
+        if not inputs or not self._outputs:
             raise self._refused("there is no input or no output", "name at least one of each")
 
     def _read_into(self) -> dict[str, list[tuple[str, bool]]]:
@@ -259,7 +273,7 @@ class Network(Module):
         try:
             order = tuple(TopologicalSorter(reads).static_order())
         except CycleError as error:
-            cycle = " -> ".join(reversed(error.args[1]))
+            cycle = " -> ".join(error.args[1])
             hint = "a cycle needs an edge that brings what its source gave one step before: late=[(source, target)]"
             raise self._refused(f"the modules form a cycle within one step: {cycle}", hint) from error
         return tuple(name for name in order if name not in self._outputs)
