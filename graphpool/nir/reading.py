@@ -50,7 +50,10 @@ def read_nir(source: Any) -> NirGraph:
     if not all(hasattr(source, name) for name in ("nodes", "edges")):
         what = f"got a {type(source).__name__}"
         raise NirError(format_error(what, where="from_nir", hint="give the path of a file, or a nir.NIRGraph"))
-    return _from_object(source, "", 0)
+    try:
+        return _from_object(source, "", 0)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise _refused("from_nir", f"this {type(source).__name__} is no nir.NIRGraph: {error}") from error
 
 
 def _refused(where: str, what: str, hint: str = "") -> NirError:
@@ -190,7 +193,7 @@ class _FileReader:
         for name in held:
             if isinstance(held.get(name, getlink=True), self.h5py.HardLink):
                 item = held[name]
-                if isinstance(item, self.h5py.Dataset) and item.size == 1:
+                if isinstance(item, self.h5py.Dataset) and item.size == 1 and self._is_plain(item):
                     found[name] = self._value(self._dataset(held, name, path), name, path)
         return found
 
@@ -233,6 +236,10 @@ class _FileReader:
     def _is_text(self, data: Any) -> bool:
         return data.dtype.kind == "S" or self.h5py.check_string_dtype(data.dtype) is not None
 
+    def _is_plain(self, data: Any) -> bool:
+        """Whether it is text, or numbers that NumPy has everywhere."""
+        return self._is_text(data) or (data.dtype.kind in "biuf" and data.dtype.itemsize <= 8)
+
     def _value(self, data: Any, name: str, path: str) -> Any:
         """Text, an array, or None where a dataset is declared empty."""
         if data.shape is None:
@@ -242,7 +249,7 @@ class _FileReader:
             if not texts:
                 raise self.refused(path, f"{name!r} is text of the shape {data.shape}")
             return texts[0]
-        if data.dtype.kind not in "biuf" or data.dtype.itemsize > 8:
+        if not self._is_plain(data):
             raise self.refused(path, f"{name!r} is of {data.dtype}", "numbers of up to 64 bits are read")
         return np.asarray(data[()])
 
@@ -258,5 +265,8 @@ class _FileReader:
                 if len(raw) > LONGEST_TEXT or self.bytes > self.largest:
                     what = f"{name!r} has text of {len(raw)} bytes"
                     raise self.refused(path, what, f"at most {LONGEST_TEXT} are read")
-                found.append(raw.decode())
+                try:
+                    found.append(raw.decode())
+                except UnicodeDecodeError as error:
+                    raise self.refused(path, f"{name!r} has text that is no UTF-8: {raw[:80]!r}") from error
         return found

@@ -88,7 +88,7 @@ def _check_types(graph: NirGraph) -> None:
 def _check_fields(name: str, node: NirNode) -> None:
     missing = [key for key in FIELDS[node.type] if node.fields.get(key) is None]
     if missing:
-        what = f"a {node.type} without {', '.join(missing)}"
+        what = f"this {node.type} is without {', '.join(missing)}"
         raise refused(name, what, f"it has {', '.join(FIELDS[node.type])}")
     for key, value in node.fields.items():
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
@@ -293,6 +293,10 @@ def _check_joined(name: str, count: int) -> None:
 
 def _complete_ends(flat: FlatGraph) -> None:
     """Inputs for nodes that nothing feeds, as the nir package gives them; outputs where there are none."""
+    for source, target in flat.edges:
+        if target in flat.inputs or source in flat.outputs:
+            name, way = (target, "into an Input") if target in flat.inputs else (source, "out of an Output")
+            raise refused(name, f"the edge {source} -> {target} leads {way}", "leave it out")
     fed = {target for _, target in flat.edges}
     names = {*flat.nodes, *flat.inputs, *flat.outputs}
     for name in [name for name in flat.nodes if name not in fed]:

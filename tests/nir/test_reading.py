@@ -250,7 +250,8 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a dataset": (_swap("node", "nodes", lambda group: group.create_dataset("nodes", data=1)), "'nodes' is no group"),
     "no node": (lambda file: file.__delitem__("node"), "there is no 'node'"),
     "one node": (_of("node", "type", data="LIF", dtype=h5py.string_dtype()), "the node is a LIF"),
-    "not utf-8": (_of("node", "edges", data=np.array([[b"\xff", b"n0"]])), "damaged"),
+    "not utf-8": (_of("node", "edges", data=np.array([[b"\xff", b"n0"]])), "'edges' has text that is no UTF-8"),
+    "type not utf-8": (_of(N0, "type", data=np.bytes_(b"\xff")), "node 'n0': 'type' has text that is no UTF-8"),
     "huge input": (_of("node/nodes/input", "shape", data=[2**30, 2]), "node 'input': .*at most 268435456 elements"),
     "input of many axes": (_of("node/nodes/input", "shape", data=[1] * 200), "the shape is"),
     "negative input": (_of("node/nodes/input", "shape", data=[-2]), "the shape is"),
@@ -343,6 +344,40 @@ def test_importing_graphpool_loads_neither_h5py_nor_nir() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     code = "import sys, graphpool; assert 'graphpool.nir' not in sys.modules; assert 'from_nir' in dir(graphpool)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_metadata_that_are_neither_numbers_nor_text_are_not_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "net.nir", chain(affine(2, 2)))
+    with h5py.File(path, "a") as file:
+        held = file[N0].create_group("metadata")
+        held["pair"] = np.zeros(1, dtype=[("a", "f8"), ("b", "i4")])
+        held["complex"] = 1j
+        held.create_dataset("node", data=file["node"].ref, dtype=h5py.ref_dtype)
+        held.create_dataset("ragged", shape=(1,), dtype=h5py.vlen_dtype("f8"))
+        held["dt"] = 1e-3
+    assert read_nir(path).nodes["n0"].metadata == {"dt": 1e-3}
+
+
+class Odd:
+    """Has what a graph has by name."""
+
+    def __init__(self, nodes: Any, edges: Any, metadata: Any = None) -> None:
+        self.nodes, self.edges, self.metadata = nodes, edges, metadata
+
+
+@pytest.mark.parametrize(
+    "source", [Odd(3, []), Odd({"a": 3}, []), Odd({}, [("a", "b", "c")]), Odd({}, None), Odd({}, [], 3)]
+)
+def test_an_object_that_only_looks_like_a_graph_is_an_error(source: Any) -> None:
+    with pytest.raises(NirError, match="from_nir: this Odd is no nir.NIRGraph"):
+        read(source)
+
+
+def test_an_object_that_holds_itself_is_an_error() -> None:
+    graph = Odd({}, [])
+    graph.nodes["self"] = type("NIRGraph", (Odd,), {})(graph.nodes, [])
+    with pytest.raises(NirError, match="graphs lie 33 deep"):
+        read(graph)
 
 
 def test_plain_data_are_a_source_too() -> None:

@@ -222,6 +222,12 @@ def _with_one(key: str, *values: float) -> NirGraph:
     return chain(affine(N, 2), lif)
 
 
+def _more_edges(*edges: tuple[str, str]) -> NirGraph:
+    graph = chain(neuron("LIF"))
+    graph.edges += edges
+    return graph
+
+
 def _of_several_shapes(**ends: Any) -> NirGraph:
     lif = node("LIF", tau=np.ones(3), r=np.ones(2), v_leak=0.0, v_threshold=1.0)
     return NirGraph({**chain(lif).nodes, **ends}, chain(lif).edges)
@@ -232,7 +238,7 @@ REFUSED: dict[str, tuple[NirGraph, str]] = {
         _with("a", node("Spike"), ("a", "b")),
         r"2 nodes are of unknown types: 'rlif.x' is a 'Odd', 'a' is a 'Spike'(.|\n)*NIR has I, LI",
     ),
-    "missing fields": (chain(node("LIF", tau=[1.0], r=[1.0])), "node 'n0': a LIF without v_leak, v_threshold"),
+    "missing fields": (chain(node("LIF", tau=[1.0], r=[1.0])), "node 'n0': this LIF is without v_leak, v_threshold"),
     "nan": (_with_one("v_threshold", np.nan), "node 'n1': 1 of 4 values of 'v_threshold' are NaN"),
     "infinite": (_with_one("w_in", np.inf), "node 'n1': 1 of 4 values of 'w_in' are infinite"),
     "infinite tau": (_with_one("tau_syn", np.inf, np.nan), "node 'n1': 2 of 4 values of 'tau_syn' are NaN or infinite"),
@@ -250,6 +256,8 @@ REFUSED: dict[str, tuple[NirGraph, str]] = {
     "negative tau": (chain(neuron("CubaLI", 2, tau_syn=-1.0)), "node 'n0': 'tau_syn' is -1.0"),
     "no room": (chain(neuron("IF", 2, v_threshold=0.0)), "node 'n0': 'v_threshold' is 0.0"),
     "text": (chain(node("Scale", scale="much")), "node 'n0': 'scale' is 'much'"),
+    "into an input": (_more_edges(("n0", "input")), "node 'input': the edge n0 -> input leads into an Input"),
+    "out of an output": (_more_edges(("output", "n0")), "node 'output': the edge output -> n0 leads out of an Output"),
     "dangling": (NirGraph(chain(affine(2, 2)).nodes, [("input", "n0"), ("n0", "x")]), "n0 -> x leads to 'x', which"),
     "dangling inside": (outer(inner(edges=[("w_rec", "x")])), "node 'rlif': edge w_rec -> x of 'rlif' leads to 'x'"),
     "two inputs inside": (
