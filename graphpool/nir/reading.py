@@ -52,6 +52,8 @@ def read_nir(source: Any) -> NirGraph:
         raise NirError(format_error(what, where="from_nir", hint="give the path of a file, or a nir.NIRGraph"))
     try:
         return _from_object(source, "", 0)
+    except NirError:
+        raise
     except (AttributeError, TypeError, ValueError) as error:
         raise _refused("from_nir", f"this {type(source).__name__} is no nir.NIRGraph: {error}") from error
 
