@@ -77,7 +77,8 @@ def from_nir(
 
     Args:
         source: the path of a file, or a ``nir.NIRGraph``.
-        like: the name of a preset: see :data:`graphpool.nir.PRESETS`. A switch given beside it wins.
+        like: the name of a preset: see :data:`graphpool.nir.PRESETS`; or a :class:`~graphpool.nir.Semantics`. A switch
+            given beside it wins. ``"spyx"`` by name also reads recurrence as Spyx writes it.
         dt: the time step in seconds; by default what the file's metadata or parameters tell, if they do.
         solver: ``"euler"``, ``"exponential"`` or ``"exact"``.
         current: ``"new"`` or ``"old"``: which synaptic current enters the membrane.
@@ -97,6 +98,7 @@ def from_nir(
 
     Raises:
         NirError: the file is damaged or hostile, or says or leaves open what cannot be run; names the node.
+        TimeSeriesError: ``dt`` is no time step.
         MissingExtraError: h5py is not installed.
         OSError: the file cannot be read.
 

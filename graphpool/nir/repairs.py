@@ -94,7 +94,7 @@ def _check_fields(name: str, node: NirNode) -> None:
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
             _check_finite(name, key, value)
         if key != "padding" and not isinstance(value, np.ndarray) and value is not None:
-            raise refused(name, f"{key!r} is {value!r}", "a number or an array")
+            raise refused(name, f"{key!r} is {str(value)[:80]!r}", "a number or an array")
         if isinstance(value, np.ndarray) and value.dtype.kind not in "biuf":
             raise refused(name, f"{key!r} is of {value.dtype}", "numbers")
     if node.type in NEURON_FIELDS:

@@ -117,7 +117,7 @@ def read_semantics(like: Any, switches: dict[str, Any]) -> Semantics:
     if unknown:
         raise _refused(f"there is no option {', '.join(map(repr, unknown))}", f"there are {', '.join(OPTIONS)}")
     for name, value in given.items():
-        if isinstance(value, bool) or value not in list(OPTIONS[name]):  # a list, for what has no hash
+        if isinstance(value, bool) or not isinstance(value, (str, int)) or value not in OPTIONS[name]:
             raise _refused(f"{name}={value!r}", f"{name} is {' or '.join(map(repr, OPTIONS[name]))}")
     if isinstance(like, Semantics):
         return read_semantics(None, {**like.as_dict(), **given})

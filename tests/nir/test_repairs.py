@@ -256,6 +256,7 @@ REFUSED: dict[str, tuple[NirGraph, str]] = {
     "negative tau": (chain(neuron("CubaLI", 2, tau_syn=-1.0)), "node 'n0': 'tau_syn' is -1.0"),
     "no room": (chain(neuron("IF", 2, v_threshold=0.0)), "node 'n0': 'v_threshold' is 0.0"),
     "text": (chain(node("Scale", scale="much")), "node 'n0': 'scale' is 'much'"),
+    "long text": (chain(node("Scale", scale="x" * 10_000)), r"node 'n0': 'scale' is 'x{80}'\n"),
     "into an input": (_more_edges(("n0", "input")), "node 'input': the edge n0 -> input leads into an Input"),
     "out of an output": (_more_edges(("output", "n0")), "node 'output': the edge output -> n0 leads out of an Output"),
     "dangling": (NirGraph(chain(affine(2, 2)).nodes, [("input", "n0"), ("n0", "x")]), "n0 -> x leads to 'x', which"),

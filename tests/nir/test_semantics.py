@@ -51,6 +51,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "number": ({"like": "exact", "output_lag": 2}, "output_lag=2(.|\n)*output_lag is 0 or 1"),
     "bool": ({"like": "exact", "output_lag": True}, "output_lag=True"),
     "list": ({"like": "exact", "reset": ["value"]}, "reset="),
+    "array": ({"like": "exact", "reset": np.array(["value", "subtract"])}, "reset="),
+    "float": ({"like": "exact", "output_lag": 1.0}, "output_lag=1.0"),
 }  # fmt: skip
 
 
