@@ -16,7 +16,8 @@ from graphpool.graph import SAMPLE, Graph, GraphBuilder, TensorType, type_of
 from graphpool.graph.types import Array
 from graphpool.ops import OPS, Sample, infer_type
 from graphpool.plan import compute_once, make_plan
-from tests.compilers.test_onnx import EDGES, WEIGHTS, Session, assert_same, numbers, recurrent_net, step_loop, zeros
+from tests.compilers.onnx_models import WEIGHTS, Session, assert_same, numbers, recurrent_net, step_loop, zeros
+from tests.compilers.test_onnx_edges import EDGES
 
 FORMS: tuple[dict[str, str], ...] = (
     {"loop": "Loop"},

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import graphpool
-from tests.idioms import cells, controllers, detectors, filters, learning, models, neurons, sharing
+from tests.idioms import cells, controllers, delays, detectors, filters, learning, models, neurons, sharing
 from tests.idioms.idiom import BATCH, Idiom, step_loop
 from tests.runtimes.models import TARGETS, flat
 
-FILES = (neurons, cells, filters, controllers, detectors, learning, models, sharing)
+FILES = (neurons, cells, filters, delays, controllers, detectors, learning, models, sharing)
 IDIOMS = {idiom.name: idiom for file in FILES for idiom in file.IDIOMS}
 
 FLOAT64 = 1e-12
