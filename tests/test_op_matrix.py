@@ -6,7 +6,7 @@ the row's kernel in NumPy, step by step and sample by sample, and the type that 
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -109,7 +109,10 @@ def assert_close(actual: Array, expected: Array, ulps: float, what: str) -> None
     assert not wrong.any(), f"{what}: {actual[wrong][:4]} is not {expected[wrong][:4]}"
 
 
-def cases_of(op: Op, steps: int) -> list[Case]:
+@lru_cache(maxsize=4)
+def cases_of(name: str, steps: int) -> list[Case]:
+    """All cases of an op; kept while its tests run, one target after another."""
+    op = OPS[name]
     return [
         Case(op, sample, rates, steps)
         for sample in op.samples()
@@ -118,19 +121,20 @@ def cases_of(op: Op, steps: int) -> list[Case]:
     ]
 
 
-@cache
+@lru_cache(maxsize=4)
 def expected_of(name: str, steps: int) -> list[Array]:
     """What all cases of an op should give."""
-    return [case.expected(steps) for case in cases_of(OPS[name], steps)]
+    return [case.expected(steps) for case in cases_of(name, steps)]
 
 
-def feed_of(name: str, steps: int) -> dict[str, Array]:
-    """The inputs of the graph that holds all cases of an op."""
-    return build_graph(cases_of(OPS[name], steps))[1]
+@lru_cache(maxsize=4)
+def graph_of(name: str, steps: int) -> tuple[Graph, dict[str, Array], dict[str, Array]]:
+    """The graph that holds all cases of an op; its inputs and its parameters."""
+    return build_graph(cases_of(name, steps))
 
 
 def assert_all_close(outputs: Any, name: str, steps: int, what: str) -> None:
-    for number, case in enumerate(cases_of(OPS[name], steps)):
+    for number, case in enumerate(cases_of(name, steps)):
         actual, expected = outputs[f"y{number}"], expected_of(name, steps)[number]
         note = f"{what} {name} {case.rates} {[a.shape for a in case.arrays]} {case.attrs}"
         assert_close(actual, expected if actual.ndim == expected.ndim else expected[:, 0], OPS[name].tolerance, note)
@@ -145,15 +149,15 @@ def only(feed: dict[str, Array]) -> Any:
 @pytest.mark.parametrize("name", list(OPS))
 def test_target_agrees_with_the_kernel_step_by_step(name: str, target: str) -> None:
     """Whole, and in one step, which for JAX is what its scan runs with hoist="never": it is not compiled once more."""
-    graph, _, params = build_graph(cases_of(OPS[name], 1))
+    graph, _, params = graph_of(name, 1)
     for hoist, length in zip(HOISTS, LENGTHS, strict=True):
         run = graphpool.compile(graph, target, dtype="float64", hoist=hoist, parameters=params)
         for steps in (length,) if target == "jax" else LENGTHS:
-            outputs, _, _ = run(only(feed_of(name, steps)))
+            outputs, _, _ = run(only(graph_of(name, steps)[1]))
             assert_all_close(outputs, name, steps, f"{target} {hoist} T={steps}")
     if target == "jax":
         return
-    outputs = run.step(only({port: array[:, 0] for port, array in feed_of(name, 1).items()}))
+    outputs = run.step(only({port: array[:, 0] for port, array in graph_of(name, 1)[1].items()}))
     assert_all_close(outputs, name, 1, f"{target} in one step")
 
 
@@ -197,5 +201,5 @@ def test_every_op_has_samples_at_every_rank_that_it_allows() -> None:
     for op in OPS.values():
         samples = list(op.samples())
         assert samples, op.name
-        rates = infer_rates(build_graph(cases_of(op, 1))[0])
+        rates = infer_rates(graph_of(op.name, 1)[0])
         assert Rate.STREAM in rates, op.name
